@@ -1,0 +1,43 @@
+// swift-tools-version: 6.0
+// What a Pi needs, built by Debian's own Swift: the sender and provision on swift-argument-parser and libssl alone.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "secure-upload",
+    products: [
+        .executable(name: "provision", targets: ["Provision"]),
+        .executable(name: "secure-sender", targets: ["SecureSender"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "MessageSignatures", dependencies: ["OpenSSL"], swiftSettings: strict),
+        .target(name: "UploadProtocol", dependencies: ["MessageSignatures", "OpenSSL"], swiftSettings: strict),
+        .target(name: "CertificateAuthority", dependencies: ["OpenSSL", "UploadProtocol"], swiftSettings: strict),
+        .target(name: "CommandSupport", dependencies: ["Files", argumentParser], swiftSettings: strict),
+        .executableTarget(
+            name: "Provision",
+            dependencies: ["CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "UploadProtocol", argumentParser],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "SecureSender",
+            dependencies: [
+                "CLinux", "CommandSupport", "Files", "MessageSignatures", "OpenSSL", "UploadProtocol", argumentParser,
+            ],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

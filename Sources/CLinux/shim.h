@@ -1,0 +1,57 @@
+// Linux calls and constants that Swift's Glibc module leaves out because they stand behind _GNU_SOURCE or in headers
+// outside of it. `static inline`, because a system library target holds no .c file; each returns -1 and sets errno.
+#pragma once
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+// O_TMPFILE (open(2)); its value is part of the kernel's interface, by architecture.
+#ifndef O_TMPFILE
+#define O_TMPFILE (020000000 | O_DIRECTORY)
+#endif
+
+// A file without a name in that directory: gone if nobody links it.
+static inline int linux_open_unnamed(int directory, mode_t mode) {
+    return openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+}
+
+// Gives an unnamed file its name; fails with EEXIST and never overwrites. AT_EMPTY_PATH needs a capability,
+// the way through /proc does not (open(2), O_TMPFILE).
+static inline int linux_link_unnamed(int file, int directory, const char *name) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
+}
+
+// openat2(2): opens beneath a directory, follows no link, leaves no mount. glibc has no wrapper.
+static inline int linux_open_beneath(int directory, const char *path, int flags, mode_t mode) {
+    struct open_how how;
+    memset(&how, 0, sizeof how);
+    how.flags = (unsigned long long)(flags | O_CLOEXEC);
+    how.mode = (flags & O_CREAT) ? mode : 0;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+// renameat2(2) that refuses to replace an existing name.
+static inline int linux_rename_new(int from_directory, const char *from, int to_directory, const char *to) {
+    return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, 1 /* RENAME_NOREPLACE */);
+}
+
+// adjtimex(2): whether the kernel holds its clock for synchronised.
+static inline int linux_clock_is_synchronised(void) {
+    struct timex query;
+    memset(&query, 0, sizeof query);
+    int state = adjtimex(&query);
+    return state != -1 && state != TIME_ERROR && (query.status & STA_UNSYNC) == 0;
+}
