@@ -105,3 +105,11 @@ static inline const char *shim_preferred_groups(void) {
     return "X25519:P-256:P-384";
 #endif
 }
+
+static inline int shim_sk_X509_num(const STACK_OF(X509) *certificates) {
+    return certificates ? sk_X509_num(certificates) : 0;
+}
+
+static inline X509 *shim_sk_X509_value(const STACK_OF(X509) *certificates, int index) {
+    return sk_X509_value(certificates, index);
+}

@@ -1,0 +1,38 @@
+import Glibc
+
+/// What the commands say: results to standard output, failures to standard error, each line as it comes.
+package enum CommandOutput {
+    package static func say(_ line: String) {
+        write(line, to: STDOUT_FILENO)
+    }
+
+    package static func complain(_ failure: CommandFailure) {
+        write(failure.description, to: STDERR_FILENO)
+    }
+
+    package static func complain(_ line: String) {
+        write(line, to: STDERR_FILENO)
+    }
+
+    private static func write(_ line: String, to descriptor: Int32) {
+        var rest = Array("\(printable(line))\n".utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            // Nobody listens any more: the work goes on all the same.
+            guard count > 0 || errno == EINTR else { return }
+            rest = rest.dropFirst(max(0, count))
+        }
+    }
+
+    /// File names come from elsewhere: what could move a terminal's cursor or turn its text around is shown escaped.
+    package static func printable(_ line: String) -> String {
+        guard line.unicodeScalars.contains(where: isHostile) else { return line }
+        return line.unicodeScalars.reduce(into: "") { result, scalar in
+            if isHostile(scalar) { result += "\\u{\(String(scalar.value, radix: 16))}" } else { result.unicodeScalars.append(scalar) }
+        }
+    }
+
+    private static func isHostile(_ scalar: Unicode.Scalar) -> Bool {
+        (scalar.properties.generalCategory == .control && scalar != "\n") || scalar.properties.isBidiControl
+    }
+}

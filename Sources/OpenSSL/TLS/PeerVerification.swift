@@ -1,0 +1,38 @@
+import COpenSSL
+
+// Runs inside the handshake, so that a refusal reaches the peer as a TLS alert: first OpenSSL's own chain check, then
+// the policy of the configuration, because OpenSSL alone passes leaves without an extended key usage, of version 1, ….
+func verifyPeer(store: OpaquePointer?, _: UnsafeMutableRawPointer?) -> Int32 {
+    guard X509_verify_cert(store) == 1 else {
+        // Never a success by mistake, whatever the library left in the error field.
+        if X509_STORE_CTX_get_error(store) == X509_V_OK {
+            X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED)
+        }
+        return 0
+    }
+    guard let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
+        let connection = TLSConnection.borrowing(ssl: OpaquePointer(ssl)),
+        let chain = VerifiedChain(borrowing: X509_STORE_CTX_get0_chain(store))
+    else {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED)
+        return 0
+    }
+    switch connection.context.configuration.peerPolicy(chain) {
+    case .accept:
+        return 1
+    case .refuse(let reason):
+        connection.policyRefusal = reason
+        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION)
+        return 0
+    }
+}
+
+extension VerifiedChain {
+    /// `nil` if the stack is null or empty.
+    init?(borrowing stack: OpaquePointer?) {
+        let count = shim_sk_X509_num(stack)
+        guard count > 0 else { return nil }
+        certificates = (0..<count).compactMap { shim_sk_X509_value(stack, $0).map(Certificate.init(borrowing:)) }
+        guard certificates.count == Int(count) else { return nil }
+    }
+}

@@ -1,0 +1,56 @@
+import MessageSignatures
+package import OpenSSL
+
+/// The file beside a stored or sent file: what `sha256sum -c` checks, and in comment lines the whole receipt.
+package struct ReceiptFile: Hashable, Sendable {
+    /// Of the file beside.
+    package let digest: SHA256Digest
+    /// The name of the file beside, without its folder.
+    package let name: String
+    /// The comment lines, from `#` to before the newline.
+    package let comments: [String]
+
+    package init(_ receipt: SignedReceipt, digest: SHA256Digest, name: String) {
+        self.digest = digest
+        self.name = name
+        var comments = ["# secure-upload receipt 1", "# certificate \(receipt.certificate.hex)", "# json \(receipt.json)"]
+        comments += receipt.base.lines.map { "# base \($0)" }
+        comments.append("# signature \(ByteSequence.serialize(receipt.signature))")
+        self.comments = comments
+    }
+
+    private init(digest: SHA256Digest, name: String, comments: [String]) {
+        self.digest = digest
+        self.name = name
+        self.comments = comments
+    }
+
+    /// The same receipt for the same bytes under another name.
+    package func renamed(to name: String) -> ReceiptFile {
+        ReceiptFile(digest: digest, name: name, comments: comments)
+    }
+
+    package var contents: [UInt8] {
+        // coreutils marks a name that it had to escape by a backslash at the start of the line.
+        let escaped = name.contains("\\") ? name.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\") : name
+        let mark = escaped == name ? "" : "\\"
+        return Array((comments + ["\(mark)\(digest.hex)  ./\(escaped)", ""]).joined(separator: "\n").utf8)
+    }
+
+    /// The digest that a receipt file states; `nil` if it states none in the form that `contents` gives.
+    package static func digest(in contents: [UInt8]) -> SHA256Digest? {
+        let lines = contents.split(separator: UInt8(ascii: "\n"))
+        guard let line = lines.first(where: { $0.first != UInt8(ascii: "#") }) else { return nil }
+        let stated = line.first == UInt8(ascii: "\\") ? line.dropFirst() : line
+        return SHA256Digest(hex: String(decoding: stated.prefix(64), as: UTF8.self))
+    }
+
+    /// Reads what `contents` gave; `nil` for anything else.
+    package init?(parsing contents: [UInt8], name: String) {
+        guard let digest = Self.digest(in: contents), let text = String(validating: contents, as: UTF8.self) else { return nil }
+        let comments = text.split(separator: "\n").filter { $0.hasPrefix("#") }.map(String.init)
+        let file = ReceiptFile(digest: digest, name: name, comments: comments)
+        guard file.contents == contents else { return nil }
+        self = file
+    }
+}
