@@ -78,6 +78,13 @@ let package = Package(
                 argumentParser, httpTypes, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle, structuredFields,
             ],
             swiftSettings: strict),
+        // Temporary folders, test authorities and running programs, for all tests.
+        .target(
+            name: "TestSupport", dependencies: ["CertificateAuthority", "OpenSSL", "UploadProtocol"],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "UploadProtocolTests", dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -38,6 +38,13 @@ let package = Package(
                 "CLinux", "CommandSupport", "Files", "MessageSignatures", "OpenSSL", "UploadProtocol", argumentParser,
             ],
             swiftSettings: strict),
+        // Temporary folders, test authorities and running programs, for all tests.
+        .target(
+            name: "TestSupport", dependencies: ["CertificateAuthority", "OpenSSL", "UploadProtocol"],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "UploadProtocolTests", dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,10 +1,8 @@
 // Linux calls and constants that Swift's Glibc module leaves out because they stand behind _GNU_SOURCE or in headers
 // outside of it. `static inline`, because a system library target holds no .c file; each returns -1 and sets errno.
+// _GNU_SOURCE itself must not be defined here: glibc's structs would then differ from those of the Glibc module.
 #pragma once
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -15,9 +13,9 @@
 #include <sys/timex.h>
 #include <unistd.h>
 
-// O_TMPFILE (open(2)); its value is part of the kernel's interface, by architecture.
+// O_TMPFILE (open(2)), without _GNU_SOURCE; glibc gives its value, by architecture, under another name.
 #ifndef O_TMPFILE
-#define O_TMPFILE (020000000 | O_DIRECTORY)
+#define O_TMPFILE __O_TMPFILE
 #endif
 
 // A file without a name in that directory: gone if nobody links it.

@@ -7,10 +7,10 @@ extension ParsableCommand {
         do {
             var command = try parseAsRoot()
             try command.run()
-            exit(ExitStatus.success.rawValue)
+            Glibc.exit(ExitStatus.success.rawValue)
         } catch let failure as CommandFailure {
             CommandOutput.complain(failure)
-            exit(failure.exitCode.rawValue)
+            Glibc.exit(failure.exitCode.rawValue)
         } catch {
             exit(withError: error)
         }

@@ -1,0 +1,23 @@
+/// From when to when a certificate counts, in seconds since 1970.
+package struct Validity: Hashable, Sendable {
+    package let notBefore: Int64
+    package let notAfter: Int64
+
+    private static let secondsOfDay: Int64 = 86_400
+    /// A Pi without a battery clock may be behind: certificates start two days before they are made.
+    private static let headStart: Int64 = 2 * secondsOfDay
+
+    /// `now`: seconds since 1970. `days`: from now, at least 1.
+    package init(now: Int64, days: Int) {
+        notBefore = now - Self.headStart
+        notAfter = now + Int64(days) * Self.secondsOfDay
+    }
+
+    package init(notBefore: Int64, notAfter: Int64) {
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+    }
+
+    /// When a certificate that starts at `notBefore` was made.
+    package static func made(notBefore: Int64) -> Int64 { notBefore + headStart }
+}
