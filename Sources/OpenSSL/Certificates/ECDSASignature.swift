@@ -8,10 +8,12 @@ struct ECDSASignature {
 
     init(der: some Collection<UInt8>) throws(OpenSSLError) {
         let der = Array(der)
-        let signature: OpaquePointer = try der.withUnsafeBufferPointer { (buffer) throws(OpenSSLError) in
+        // Nothing is thrown inside: Swift 6.0's Array cannot pass on a typed error.
+        let parsed = der.withUnsafeBufferPointer { buffer in
             var cursor = buffer.baseAddress
-            return try unwrap(d2i_ECDSA_SIG(nil, &cursor, buffer.count), "reading the signature")
+            return d2i_ECDSA_SIG(nil, &cursor, buffer.count)
         }
+        let signature = try unwrap(parsed, "reading the signature")
         defer { ECDSA_SIG_free(signature) }
         var raw = [UInt8](repeating: 0, count: Self.rawByteCount)
         let written = raw.withUnsafeMutableBufferPointer { buffer in
