@@ -179,7 +179,8 @@ ok "the answer's Content-Digest is that of its body"
 components='("@status" "content-type" "content-digest" "@method";req "@authority";req "@path";req "content-digest";req)'
 parameters=${signature_input#receipt=}
 [[ $signature_input == "receipt=$components;"* ]] || fail "the receipt does not cover what it must: $signature_input"
-[[ ${parameters#"$components"} =~ ^\;created=[0-9]+\;keyid=\"([0-9a-f]{64})\"\;alg=\"ecdsa-p256-sha256\"\;tag=\"secure-receipt\"$ ]] ||
+pattern='^;created=[0-9]+;keyid="([0-9a-f]{64})";alg="ecdsa-p256-sha256";tag="secure-receipt"$'
+[[ ${parameters#"$components"} =~ $pattern ]] ||
     fail "the receipt's parameters are not those of docs/protocol.md: $signature_input"
 [[ ${BASH_REMATCH[1]} == "$fingerprint" ]] ||
     fail "the receipt's keyid ${BASH_REMATCH[1]} is not the fingerprint $fingerprint of the receiver's certificate"
@@ -195,7 +196,8 @@ printf '%s' "\"@status\": $status
 \"@signature-params\": $parameters" >"$work/base"
 
 # RFC 9421 writes an ECDSA signature as r and s, 32 bytes each; openssl wants the DER sequence of these two integers.
-[[ $answer_signature =~ ^receipt=:([A-Za-z0-9+/=]+):$ ]] || fail "the Signature field is not receipt=:…: but $answer_signature"
+[[ $answer_signature =~ ^receipt=:([A-Za-z0-9+/=]+):$ ]] ||
+    fail "the Signature field is not receipt=:…: but $answer_signature"
 raw=$(printf '%s' "${BASH_REMATCH[1]}" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
 [[ ${#raw} -eq 128 ]] || fail "the receipt's signature has $((${#raw} / 2)) bytes instead of 64"
 printf 'asn1 = SEQUENCE:rs\n[rs]\nr = INTEGER:0x%s\ns = INTEGER:0x%s\n' "${raw:0:64}" "${raw:64}" >"$work/rs.conf"
