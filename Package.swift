@@ -20,6 +20,7 @@ let structuredFields: Target.Dependency = .product(
     name: "RawStructuredFieldValues", package: "swift-http-structured-headers")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "secure-upload",
@@ -76,14 +77,23 @@ let package = Package(
             dependencies: [
                 "CommandSupport", "Files", "MessageSignatures", "NIOOpenSSL", "OpenSSL", "UploadProtocol", "UploadStore",
                 argumentParser, httpTypes, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle, structuredFields,
+                unixSignals,
             ],
             swiftSettings: strict),
         // Temporary folders, test authorities and running programs, for all tests.
         .target(
-            name: "TestSupport", dependencies: ["CertificateAuthority", "OpenSSL", "UploadProtocol"],
+            name: "TestSupport",
+            dependencies: ["CertificateAuthority", "MessageSignatures", "OpenSSL", "UploadProtocol"],
             path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
             name: "UploadProtocolTests", dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SecureReceiverTests",
+            dependencies: [
+                "CertificateAuthority", "MessageSignatures", "OpenSSL", "SecureReceiver", "TestSupport", "UploadProtocol",
+                logging, nioCore, serviceLifecycle,
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -40,7 +40,8 @@ let package = Package(
             swiftSettings: strict),
         // Temporary folders, test authorities and running programs, for all tests.
         .target(
-            name: "TestSupport", dependencies: ["CertificateAuthority", "OpenSSL", "UploadProtocol"],
+            name: "TestSupport",
+            dependencies: ["CertificateAuthority", "MessageSignatures", "OpenSSL", "UploadProtocol"],
             path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
             name: "UploadProtocolTests", dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],

@@ -7,10 +7,11 @@ package struct Validity: Hashable, Sendable {
     /// A Pi without a battery clock may be behind: certificates start two days before they are made.
     private static let headStart: Int64 = 2 * secondsOfDay
 
-    /// `now`: seconds since 1970. `days`: from now, at least 1.
+    /// `now`: seconds since 1970. `days`: the whole span, the two days before now included, so that a certificate of
+    /// 90 days is one for whoever measures it; at least 3.
     package init(now: Int64, days: Int) {
         notBefore = now - Self.headStart
-        notAfter = now + Int64(days) * Self.secondsOfDay
+        notAfter = notBefore + Int64(days) * Self.secondsOfDay
     }
 
     package init(notBefore: Int64, notAfter: Int64) {

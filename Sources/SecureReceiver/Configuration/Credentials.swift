@@ -1,0 +1,83 @@
+import CommandSupport
+import Files
+import Glibc
+import OpenSSL
+import UploadProtocol
+
+/// With what the receiver presents itself and signs its receipts. A connection keeps those of its handshake.
+struct Credentials: Sendable {
+    let tls: TLSContext
+    let key: PrivateKey
+    let certificate: Certificate
+    let fingerprint: SHA256Digest
+
+    private static let mostBytes = 1024 * 1024
+
+    /// Reads `certificateFile` (the chain, and the key unless `keyFile` is given) and the roots in `rootsFile`.
+    init(certificateFile: String, keyFile: String?, rootsFile: String) throws(CommandFailure) {
+        let chain = try Self.certificates(certificateFile)
+        let key = try Self.key(keyFile ?? certificateFile)
+        let roots = try Self.certificates(rootsFile)
+        for root in roots where LeafProfile.trustDomain(of: root) == nil {
+            throw Self.failure(rootsFile, "a root certificate in it states no trust domain")
+        }
+        guard let leaf = chain.first else { throw Self.failure(certificateFile, "there is no certificate in it") }
+        guard leaf.isPaired(with: key) else {
+            throw Self.failure(certificateFile, "the private key in \(keyFile ?? certificateFile) belongs to another certificate")
+        }
+        guard leaf.hasP256Key else { throw Self.failure(certificateFile, "its key is not on the curve P-256, so it cannot sign receipts") }
+        let configuration = TLSConfiguration(
+            role: .server, certificateChain: chain, privateKey: key, trustRoots: roots,
+            peerPolicy: { peer in
+                do throws(ProfileViolation) {
+                    _ = try LeafProfile.piName(of: peer)
+                    return .accept
+                } catch {
+                    return .refuse(error.description)
+                }
+            })
+        do { tls = try TLSContext(configuration) } catch { throw Self.failure(certificateFile, "\(error)") }
+        self.key = key
+        certificate = leaf
+        fingerprint = leaf.fingerprint
+    }
+
+    /// Keeps a copy of the certificate for those who verify today's receipts in later years.
+    func keepCertificate(in folder: String) throws {
+        let pem = Array(try certificate.pem.utf8)
+        do { try writeNewFile("\(folder)/\(fingerprint.hex).pem", pem, mode: 0o644) } catch {
+            // It may be kept already.
+            guard error.code == EEXIST else { throw error }
+        }
+    }
+
+    private static func certificates(_ file: String) throws(CommandFailure) -> [Certificate] {
+        let bytes = try read(file)
+        let certificates: [Certificate]
+        do throws(OpenSSLError) { certificates = try Certificate.all(inPEM: bytes) } catch {
+            throw failure(file, error.description)
+        }
+        guard !certificates.isEmpty else { throw failure(file, "there is no certificate in it") }
+        return certificates
+    }
+
+    private static func key(_ file: String) throws(CommandFailure) -> PrivateKey {
+        let bytes = SecureBytes(copyOf: try read(file))
+        do throws(OpenSSLError) { return try PrivateKey(pem: bytes) } catch {
+            throw failure(file, "there is no private key in it that can be read without a passphrase")
+        }
+    }
+
+    private static func read(_ file: String) throws(CommandFailure) -> [UInt8] {
+        do throws(SystemCallError) { return try readFile(file, limit: mostBytes) } catch {
+            throw failure(file, error.reason)
+        }
+    }
+
+    private static func failure(_ file: String, _ reason: String) -> CommandFailure {
+        CommandFailure(
+            "\(file) cannot be used", reason: reason,
+            hint: "run `provision new-pi` in this folder; it makes the certificates on first use. Or name the files with --cert, --key and --ca.",
+            exitCode: .configuration)
+    }
+}

@@ -1,0 +1,35 @@
+/// Everything that a receiver is told, with the defaults that fit the folder where `provision` ran.
+struct ReceiverConfiguration: Sendable {
+    /// PEM: the certificate, its chain, and the private key unless `key` names another file.
+    var certificate: String
+    /// PEM. The default is the file of the certificate.
+    var key: String?
+    /// PEM, one or more roots. The default is `ca.pem` beside the certificate.
+    var roots: String
+    /// The default is `ids.txt`.
+    var identifiers = "ids.txt"
+    /// The default is `received_files`.
+    var store = "received_files"
+    /// An address. The default is every address, IPv6 and IPv4.
+    var address: String?
+    /// 0 takes a free one. The default is 3500.
+    var port = 3500
+    /// Bytes; the default is no limit but free space.
+    var largestFile: Int64?
+    /// Seconds by which a signature's time may differ from the clock here. The default is 300.
+    var clockTolerance: Int64 = 300
+    /// Requests of one connection that are worked at before it is read further. The default is 256.
+    var requestsInFlight = 256
+    /// Threads that sync files: the file system groups the syncs that wait at the same time. The default is 16.
+    var syncThreads = 16
+    /// Seconds without a byte in either direction after which a connection is closed. The default is 120.
+    var idleSeconds: Int64 = 120
+    /// Seconds for which a stopping receiver waits for what is under way. The default is 30.
+    var drainSeconds: Int64 = 30
+
+    init(certificate: String) {
+        self.certificate = certificate
+        let folder = certificate.lastIndex(of: "/").map { certificate[...$0] } ?? ""
+        roots = "\(folder)ca.pem"
+    }
+}

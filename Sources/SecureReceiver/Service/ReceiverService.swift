@@ -1,0 +1,130 @@
+import CommandSupport
+import Files
+import Glibc
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOOpenSSL
+import NIOPosix
+import OpenSSL
+import ServiceLifecycle
+import Synchronization
+import UploadProtocol
+import UploadStore
+
+/// The receiver from start to stop: reads what it needs, listens, and on SIGTERM ends what is under way.
+struct ReceiverService: Service {
+    private let configuration: ReceiverConfiguration
+    private let logger: Logger
+    private let credentials: Credentials
+    private let receiver: Receiver
+    private let connections = ConnectionRegistry()
+    private let onListening: @Sendable (SocketAddress) async -> Void
+
+    /// Throws CommandFailure for whatever is missing or unusable, before anything is listened to.
+    /// `onListening` is told the address with the port that was really taken.
+    init(
+        _ configuration: ReceiverConfiguration, logger: Logger,
+        onListening: @escaping @Sendable (SocketAddress) async -> Void
+    ) throws(CommandFailure) {
+        self.configuration = configuration
+        self.logger = logger
+        self.onListening = onListening
+        let identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
+        let store = try Prerequisites.store(configuration.store)
+        credentials = try Credentials(
+            certificateFile: configuration.certificate, keyFile: configuration.key, rootsFile: configuration.roots)
+        let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
+        receiver = Receiver(
+            admission: Admission(authenticator: authenticator, largestFile: configuration.largestFile),
+            store: store, commits: CommitQueue(threads: configuration.syncThreads), logger: logger)
+    }
+
+    func run() async throws {
+        keepCertificate()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let listener = try await listen(on: group)
+        if let address = listener.localAddress { await onListening(address) }
+        try await withGracefulShutdownHandler {
+            try await listener.closeFuture.get()
+        } onGracefulShutdown: {
+            listener.close(promise: nil)
+        }
+        await drain()
+        try await receiver.commits.stop()
+        try await group.shutdownGracefully()
+        logger.info("stopped")
+    }
+
+    /// Answers what was begun; after the time for that, closes what is left.
+    private func drain() async {
+        logger.info("stopping: ending what is under way", metadata: ["seconds": "\(configuration.drainSeconds)"])
+        connections.drain()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await connections.waitUntilEmpty() }
+            group.addTask {
+                try? await Task.sleep(for: .seconds(configuration.drainSeconds))
+                if !Task.isCancelled { connections.closeAll() }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func listen(on group: MultiThreadedEventLoopGroup) async throws -> any Channel {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16 * 1024, maximum: 128 * 1024))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try self.configure(channel) }
+            }
+        do {
+            guard let address = configuration.address else {
+                // One socket for IPv6 and IPv4; where the kernel has no IPv6, IPv4 alone.
+                do { return try await bootstrap.bind(host: "::", port: configuration.port).get() } catch let error as IOError
+                where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL {
+                    return try await bootstrap.bind(host: "0.0.0.0", port: configuration.port).get()
+                }
+            }
+            return try await bootstrap.bind(host: address, port: configuration.port).get()
+        } catch {
+            try? await group.shutdownGracefully()
+            throw CommandFailure(
+                "Cannot listen on port \(configuration.port)", reason: "\(error)",
+                hint: "another program may use the port (see `ss -ltnp`); choose one with --port, or an address of this machine with --listen.",
+                exitCode: .unavailable)
+        }
+    }
+
+    private func configure(_ channel: any Channel) throws {
+        let logger = logger
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = 8 * 1024
+        limits.maxHeaderListSize = 32 * 1024
+        limits.maxHeaderFieldCount = 64
+        try channel.pipeline.syncOperations.addHandlers([
+            TLSServerHandler(context: credentials.tls),
+            HTTPResponseEncoder(),
+            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)),
+            IdleStateHandler(allTimeout: .seconds(configuration.idleSeconds)),
+            HTTPConnectionHandler(
+                receiver: receiver, credentials: credentials, mostInFlight: configuration.requestsInFlight, logger: logger),
+        ])
+        connections.add(channel)
+    }
+
+    /// Receipts of today are verified in later years with this certificate.
+    private func keepCertificate() {
+        let folder = "\(directory(of: configuration.certificate))/receiver"
+        do { try credentials.keepCertificate(in: folder) } catch {
+            logger.warning(
+                "no copy of the certificate kept: receipts cannot be verified once it is replaced",
+                metadata: ["folder": "\(folder)", "error": "\(error)"])
+        }
+    }
+}
