@@ -85,6 +85,9 @@ let package = Package(
         .testTarget(
             name: "UploadProtocolTests", dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
             swiftSettings: strict),
+        .testTarget(
+            name: "UploadStoreTests", dependencies: ["Files", "OpenSSL", "TestSupport", "UploadProtocol", "UploadStore"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
