@@ -95,6 +95,9 @@ let package = Package(
                 logging, nioCore, serviceLifecycle,
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "UploadStoreTests", dependencies: ["Files", "OpenSSL", "TestSupport", "UploadProtocol", "UploadStore"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

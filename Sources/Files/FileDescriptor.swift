@@ -32,7 +32,10 @@ package final class FileDescriptor: Sendable {
 
     /// fsync(2). After a failure the kernel may have dropped the data: it is never to be tried again on this file.
     package func synchronize() throws(SystemCallError) {
-        guard fsync(number) == 0 else { throw SystemCallError("sync", path) }
+        while fsync(number) != 0 {
+            // A signal came before anything was tried: no data is lost by that.
+            guard errno == EINTR else { throw SystemCallError("sync", path) }
+        }
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer) throws(SystemCallError) {

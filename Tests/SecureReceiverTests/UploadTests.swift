@@ -21,13 +21,14 @@ struct UploadTests {
             #expect(receiver.stored == ["pi-01/2026/märz.json", "pi-01/2026/märz.json.sha256"])
             #expect(try receiver.folder.read("received_files/pi-01/2026/märz.json") == request.body)
 
+            let shown = try #require(certificate)
             let signed = try SignedReceipt(
                 verifying: response.text, signatureInput: response.fields["signature-input"] ?? "",
                 signature: response.fields["signature"] ?? "",
                 context: .init(
                     status: 201, method: "PUT", authority: "127.0.0.1", path: "/v1/files/2026/m%C3%A4rz.json",
                     requestDigest: SHA256.digest(of: request.body)),
-                certificate: #require(certificate))
+                certificate: shown)
             #expect(signed.receipt.pi == "pi-01")
             #expect(signed.receipt.path == "2026/märz.json")
             #expect(signed.receipt.size == Int64(request.body.count))
@@ -55,9 +56,10 @@ struct UploadTests {
     func keepsVersions() async throws {
         try await RunningReceiver.run { receiver in
             let (first, second) = (Array("first".utf8), Array("second".utf8))
-            #expect(try await receiver.answer(to: receiver.request(body: first)).member("result") == "created")
-            #expect(try await receiver.answer(to: receiver.request(body: second)).member("result") == "replaced")
-            #expect(try await receiver.answer(to: receiver.request(body: first)).member("result") == "unchanged")
+            for (body, result) in [(first, "created"), (second, "replaced"), (first, "unchanged")] {
+                let answer = try await receiver.answer(to: receiver.request(body: body))
+                #expect(answer.member("result") == result)
+            }
             #expect(try receiver.folder.read("received_files/pi-01/a.json") == second)
             let version = "received_files/pi-01/.versions/a.json/\(SHA256.digest(of: first))"
             #expect(try receiver.folder.read(version) == first)
@@ -70,8 +72,10 @@ struct UploadTests {
         try await RunningReceiver.run { receiver in
             for pi in ["pi-01", "pi-02"] {
                 let request = receiver.request(pi: pi, body: Array(pi.utf8))
-                #expect(try await receiver.answer(to: request, as: pi).status == 201)
-                #expect(try receiver.folder.read("received_files/\(pi)/a.json") == Array(pi.utf8))
+                let answer = try await receiver.answer(to: request, as: pi)
+                #expect(answer.status == 201)
+                let stored = try receiver.folder.read("received_files/\(pi)/a.json")
+                #expect(stored == Array(pi.utf8))
             }
         }
     }
@@ -79,8 +83,10 @@ struct UploadTests {
     @Test("of no bytes is stored as an empty file")
     func storesEmptyFile() async throws {
         try await RunningReceiver.run { receiver in
-            #expect(try await receiver.answer(to: receiver.request(body: [])).status == 201)
-            #expect(try receiver.folder.read("received_files/pi-01/a.json").isEmpty)
+            let answer = try await receiver.answer(to: receiver.request(body: []))
+            #expect(answer.status == 201)
+            let stored = try receiver.folder.read("received_files/pi-01/a.json")
+            #expect(stored.isEmpty)
         }
     }
 

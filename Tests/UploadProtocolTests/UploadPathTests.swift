@@ -18,7 +18,8 @@ struct UploadPathTests {
             ("a%2Fb", .character), ("a%00b", .character), ("a%0Ab", .character), ("a%7Fb", .character),
             ("a%E2%80%AEb", .character), ("a%C2%85b", .character), ("a%E2%80%A8b", .character),
             ("a%", .encoding), ("a%4", .encoding), ("a%zz", .encoding), ("a%FFb", .notUTF8), ("a%C0%AFb", .notUTF8),
-            (".hidden", .reserved(".hidden")), ("a/.b/c", .reserved(".b")), ("x.sha256", .reserved("x.sha256")),
+            (".hidden", .reserved(".hidden")), ("a/.b/c", .reserved(".b")),
+            (".%CC%81a", .reserved(".\u{301}a")), ("x.sha256", .reserved("x.sha256")),
         ])
     func refuses(text: String, error: UploadPathError) {
         #expect(throws: error) { try UploadPath(percentEncoded: text) }

@@ -32,8 +32,9 @@ package struct SHA256Digest: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A SHA-256 that takes its input piece by piece.
-package struct SHA256: ~Copyable {
-    private let context: OpaquePointer  // EVP_MD_CTX *
+package struct SHA256: ~Copyable, Sendable {
+    // It has one owner and is bound to no thread, so it may go from one to another.
+    private nonisolated(unsafe) let context: OpaquePointer  // EVP_MD_CTX *
 
     // Fetched once: EVP_sha256() looks the implementation up anew at each use in OpenSSL 3.
     private nonisolated(unsafe) static let algorithm: OpaquePointer? = EVP_MD_fetch(nil, "SHA256", nil)  // EVP_MD *

@@ -19,6 +19,11 @@ package struct ReceiptFile: Hashable, Sendable {
         self.comments = comments
     }
 
+    /// For a file that came by another way than an upload: what `sha256sum -c` checks, and no receipt.
+    package init(withoutReceiptFor digest: SHA256Digest, name: String) {
+        self.init(digest: digest, name: name, comments: ["# no receipt: this file was not uploaded"])
+    }
+
     private init(digest: SHA256Digest, name: String, comments: [String]) {
         self.digest = digest
         self.name = name
@@ -31,10 +36,15 @@ package struct ReceiptFile: Hashable, Sendable {
     }
 
     package var contents: [UInt8] {
-        // coreutils marks a name that it had to escape by a backslash at the start of the line.
-        let escaped = name.contains("\\") ? name.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\\\") : name
-        let mark = escaped == name ? "" : "\\"
-        return Array((comments + ["\(mark)\(digest.hex)  ./\(escaped)", ""]).joined(separator: "\n").utf8)
+        // coreutils marks a name that it had to escape by a backslash at the start of the line. By bytes: a combining mark
+        // behind it makes another character of a backslash.
+        let backslash = UInt8(ascii: "\\")
+        let escaped = name.utf8.flatMap { $0 == backslash ? [backslash, backslash] : [$0] }
+        var contents = Array((comments + [""]).joined(separator: "\n").utf8)
+        if escaped.count > name.utf8.count { contents.append(backslash) }
+        contents += Array("\(digest.hex)  ./".utf8) + escaped
+        contents.append(UInt8(ascii: "\n"))
+        return contents
     }
 
     /// The digest that a receipt file states; `nil` if it states none in the form that `contents` gives.

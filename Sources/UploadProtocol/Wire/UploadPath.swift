@@ -40,7 +40,10 @@ package struct UploadPath: Hashable, Sendable, CustomStringConvertible {
         guard !segment.isEmpty, segment != ".", segment != ".." else { throw .emptyOrDots }
         guard segment.utf8.count <= mostSegmentBytes else { throw .tooLong(segment.utf8.count) }
         guard segment.unicodeScalars.allSatisfy({ !isDisallowed($0) }) else { throw .character }
-        guard !segment.hasPrefix("."), !segment.utf8.reversed().starts(with: receiptSuffix.utf8.reversed()) else { throw .reserved(segment) }
+        // By bytes: a combining mark behind it makes another character of a dot.
+        guard segment.utf8.first != UInt8(ascii: "."),
+            !segment.utf8.reversed().starts(with: receiptSuffix.utf8.reversed())
+        else { throw .reserved(segment) }
     }
 
     private static func isDisallowed(_ scalar: Unicode.Scalar) -> Bool {

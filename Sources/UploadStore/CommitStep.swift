@@ -1,0 +1,10 @@
+/// A point in a commit at which a crash would leave the store in a state of its own.
+package enum CommitStep: CaseIterable, Sendable {
+    case receiptLinked, contentLinked
+    case replacementContentLinked, replacementReceiptLinked, intentLinked
+    case earlierContentLinked, earlierReceiptLinked
+    case receiptReplaced, contentReplaced, intentRemoved
+}
+
+/// Told of each step right after it; tests take an image of the store there.
+package typealias StepObserver = @Sendable (CommitStep) -> Void

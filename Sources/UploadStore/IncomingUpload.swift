@@ -1,0 +1,72 @@
+import Files
+package import OpenSSL
+import Synchronization
+package import UploadProtocol
+
+/// One upload on its way in: a file without a name, hashed while it is written. Let go without a commit, nothing of it
+/// remains.
+///
+/// It is one caller's at a time, an event loop's and then a pool thread's; the lock, never contended, proves it.
+package final class IncomingUpload: Sendable {
+    package let pi: PiName
+    package let path: UploadPath
+    /// Bytes that were announced.
+    package let size: Int64
+
+    let file: TemporaryFile
+    private let reservations: SpaceReservations
+    private let progress = Mutex(Progress())
+
+    private struct Progress: ~Copyable {
+        var received: Int64 = 0
+        /// `nil` once the digest is known.
+        var hash: SHA256? = SHA256()
+        var digest: SHA256Digest?
+    }
+
+    /// Takes over what was reserved for `size`.
+    init(pi: PiName, path: UploadPath, size: Int64, file: TemporaryFile, reserved reservations: SpaceReservations) {
+        self.pi = pi
+        self.path = path
+        self.size = size
+        self.file = file
+        self.reservations = reservations
+    }
+
+    deinit {
+        reservations.release(size - received)
+    }
+
+    /// Bytes so far.
+    package var received: Int64 { progress.withLock { $0.received } }
+
+    /// Writes and hashes the next bytes. After an error the upload is to be let go.
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        let count = Int64(bytes.count)
+        try progress.withLock { (progress) throws(StoreError) in
+            precondition(progress.digest == nil, "an upload that is finished takes no more bytes")
+            guard count <= size - progress.received else { throw .longerThanAnnounced(size) }
+            do throws(SystemCallError) { try file.file.write(bytes) } catch { throw StoreError(error, needed: size) }
+            progress.hash?.update(bytes)
+            progress.received += count
+        }
+        reservations.release(count)
+    }
+
+    /// The SHA-256 of all that was written; to be compared with what the sender signed before the commit.
+    package func finish() -> SHA256Digest {
+        progress.withLock { progress in
+            if let digest = progress.digest { return digest }
+            let digest = progress.hash.take()?.finish() ?? .ofNothing
+            progress.digest = digest
+            return digest
+        }
+    }
+
+    /// Throws unless every byte came and `finish()` was called.
+    func finishedDigest() throws(StoreError) -> SHA256Digest {
+        let (received, digest) = progress.withLock { ($0.received, $0.digest) }
+        guard received == size, let digest else { throw .incomplete(received: received, size: size) }
+        return digest
+    }
+}

@@ -1,0 +1,65 @@
+import CLinux
+import Files
+import Glibc
+import OpenSSL
+import UploadProtocol
+
+/// A stored file, open for reading: what it holds is known by reading it, never by what stands beside it.
+struct StoredFile {
+    let file: FileDescriptor
+    /// Bytes.
+    let size: Int64
+
+    /// `nil` if there is no such name. Throws `pathConflict` for anything but a regular file.
+    init?(_ name: String, in folder: Directory) throws(StoreError) {
+        let conflict = StoreError.pathConflict(PathConflict(path: folder.path(of: name), wanted: .file))
+        do throws(SystemCallError) {
+            // Looked at before it is opened: opening a FIFO or a device has effects of its own.
+            guard let seen = try folder.status(of: name) else { return nil }
+            guard seen.st_mode & S_IFMT == S_IFREG else { throw SystemCallError("open", folder.path, code: ELOOP) }
+            file = try folder.open(name, O_RDONLY | O_NONBLOCK)
+            let status = try file.status()
+            guard status.st_mode & S_IFMT == S_IFREG else { throw SystemCallError("open", folder.path, code: ELOOP) }
+            size = Int64(status.st_size)
+        } catch {
+            if error.code == ENOENT { return nil }
+            throw error.code == ELOOP ? conflict : StoreError(error)
+        }
+    }
+
+    func digest() throws(SystemCallError) -> SHA256Digest {
+        try Self.digest(of: file)
+    }
+
+    func holds(_ digest: SHA256Digest, size: Int64) throws(SystemCallError) -> Bool {
+        guard self.size == size else { return false }
+        return try self.digest() == digest
+    }
+
+    private static func digest(of file: FileDescriptor) throws(SystemCallError) -> SHA256Digest {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
+        defer { buffer.deallocate() }
+        var hash = SHA256()
+        while true {
+            let count = try file.read(into: buffer)
+            if count == 0 { return hash.finish() }
+            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+    }
+}
+
+extension Directory {
+    /// What a receipt file says; `nil` if there is none, or one that is not ours.
+    func receiptFile(_ receiptName: String, for name: String) throws(StoreError) -> ReceiptFile? {
+        guard let stored = try StoredFile(receiptName, in: self) else { return nil }
+        do throws(SystemCallError) {
+            return ReceiptFile(parsing: try readAll(stored.file, limit: mostReceiptBytes), name: name)
+        } catch {
+            if error.code == EFBIG { return nil }
+            throw StoreError(error)
+        }
+    }
+}
+
+/// A receipt names its path several times, percent-encoded; this is twice of what the longest path makes it.
+private let mostReceiptBytes = 128 * 1024

@@ -1,0 +1,143 @@
+import CLinux
+import Files
+import Glibc
+import OpenSSL
+package import UploadProtocol
+
+extension UploadStore {
+    /// Gives a verified upload its name, durably. Blocks on disk syncs, so it is for a pool of threads, and never for two
+    /// uploads of one Pi and path at once: the caller serialises those.
+    ///
+    /// `modified`: seconds since 1970, for the stored file; now if `nil`. `receipt` is called when the result is known, and
+    /// the receipt that it gives stands beside the file. (It is called a second time only if somebody outside takes the
+    /// name at that moment.)
+    ///
+    /// Throws StoreError, and whatever `receipt` throws; then nothing is acknowledged and the upload is to be let go.
+    package func commit(
+        _ upload: IncomingUpload, modified: Int64?, receipt: (Receipt.Result) throws -> SignedReceipt
+    ) throws -> SignedReceipt {
+        do {
+            let digest = try upload.finishedDigest()
+            let place = Place(pi: upload.pi, path: upload.path)
+            try replacements.finishUnfinished(at: place)
+            while true {
+                let folder = try tree.durable(place.folder)
+                guard let current = try StoredFile(place.name, in: folder) else {
+                    try makeDurable(upload.file.file, modified: modified)
+                    if let signed = try create(place, in: folder, digest, upload.file, receipt) { return signed }
+                    continue
+                }
+                if let held = try held(place, in: folder, current, digest: digest, size: upload.size) {
+                    return try acknowledge(held, digest, receipt)
+                }
+                try makeDurable(upload.file.file, modified: modified)
+                return try replace(place, digest, upload.file, receipt)
+            }
+        } catch let error as SystemCallError {
+            throw StoreError(error, needed: upload.size)
+        }
+    }
+
+    private func makeDurable(_ content: FileDescriptor, modified: Int64?) throws {
+        if let modified {
+            let time = timespec(tv_sec: time_t(modified), tv_nsec: 0)
+            guard futimens(content.number, [time, time]) == 0 else {
+                throw SystemCallError("set the time of", content.path)
+            }
+        }
+        try content.synchronize()
+    }
+}
+
+extension UploadStore {
+    /// `nil` if somebody outside took the name meanwhile.
+    private func create(
+        _ place: Place, in folder: Directory, _ digest: SHA256Digest, _ content: TemporaryFile,
+        _ receipt: (Receipt.Result) throws -> SignedReceipt
+    ) throws -> SignedReceipt? {
+        let signed = try receipt(.created)
+        let receiptFile = try temporaries.make(
+            holding: ReceiptFile(signed, digest: digest, name: place.name).contents)
+        try linkReceipt(receiptFile, in: folder, as: place.receiptName)
+        observe(.receiptLinked)
+        var isLinked = false
+        do throws(SystemCallError) {
+            try content.link(into: folder, as: place.name)
+            isLinked = true
+            observe(.contentLinked)
+            try folder.synchronize()
+        } catch {
+            // Nobody was told of it: the next attempt starts from nothing.
+            if isLinked { try? folder.remove(place.name) }
+            try? folder.remove(place.receiptName)
+            if !isLinked, error.code == EEXIST { return nil }
+            throw error
+        }
+        return signed
+    }
+
+    /// A receipt without its file, left by a crash, is no stored file and makes way.
+    private func linkReceipt(_ receipt: TemporaryFile, in folder: Directory, as name: String) throws {
+        do throws(SystemCallError) {
+            try receipt.link(into: folder, as: name)
+        } catch {
+            guard error.code == EEXIST else { throw error }
+            guard try folder.status(of: name).map({ $0.st_mode & S_IFMT == S_IFREG }) ?? true else {
+                throw StoreError.pathConflict(PathConflict(path: folder.path(of: name), wanted: .file))
+            }
+            try folder.remove(name)
+            try receipt.link(into: folder, as: name)
+        }
+    }
+
+    private func replace(
+        _ place: Place, _ digest: SHA256Digest, _ content: TemporaryFile,
+        _ receipt: (Receipt.Result) throws -> SignedReceipt
+    ) throws -> SignedReceipt {
+        let signed = try receipt(.replaced)
+        let receiptFile = try temporaries.make(
+            holding: ReceiptFile(signed, digest: digest, name: place.name).contents)
+        let replacement = try replacements.prepare(place, digest: digest, content: content, receipt: receiptFile)
+        try replacements.carryOut(replacement)
+        return signed
+    }
+}
+
+extension UploadStore {
+    /// A stored file, current or earlier, that holds what was uploaded.
+    private struct Held {
+        let file: StoredFile
+        let folder: Directory
+        let name: String
+    }
+
+    private func held(
+        _ place: Place, in folder: Directory, _ current: StoredFile, digest: SHA256Digest, size: Int64
+    ) throws -> Held? {
+        if try current.holds(digest, size: size) { return Held(file: current, folder: folder, name: place.name) }
+        guard let versions = try tree.existing(place.versionsFolder),
+            let earlier = try StoredFile(digest.hex, in: versions), try earlier.holds(digest, size: size)
+        else { return nil }
+        return Held(file: earlier, folder: try tree.durable(place.versionsFolder), name: digest.hex)
+    }
+
+    /// Syncs again what is held: who stored it may have failed or crashed before it was durable.
+    private func acknowledge(
+        _ held: Held, _ digest: SHA256Digest, _ receipt: (Receipt.Result) throws -> SignedReceipt
+    ) throws -> SignedReceipt {
+        let receiptName = Place.receiptName(of: held.name)
+        try held.file.file.synchronize()
+        let signed = try receipt(.unchanged)
+        if let beside = try StoredFile(receiptName, in: held.folder),
+            try held.folder.receiptFile(receiptName, for: held.name)?.digest == digest
+        {
+            try beside.file.synchronize()
+        } else {
+            // A file that somebody put there by hand, or whose receipt was lost.
+            let receiptFile = ReceiptFile(signed, digest: digest, name: held.name)
+            try temporaries.make(holding: receiptFile.contents).replace(in: held.folder, as: receiptName)
+        }
+        try held.folder.synchronize()
+        return signed
+    }
+}

@@ -1,0 +1,118 @@
+import CLinux
+import Files
+import Glibc
+package import UploadProtocol
+
+/// Where uploads are kept: `<store>/<pi>/<path>` with `<path>.sha256` beside it, earlier versions in the Pi's
+/// `.versions/<path>/<sha256>`, and the store's own notes in `.receiver`.
+///
+/// What is acknowledged is durable, and a name never shows other than whole, verified content.
+package final class UploadStore: Sendable {
+    /// What a crash had left when this store was opened.
+    package let recovery: Recovery
+
+    let tree: FolderTree
+    let temporaries: TemporaryFiles
+    let replacements: Replacements
+    let observe: StepObserver
+    private let reservations: SpaceReservations
+    /// Held locked as long as the store is open.
+    private let lock: FileDescriptor
+
+    /// Opens the folder `path`, which must exist, takes it for this process alone, and repairs what a crash left. The time
+    /// this takes follows from what was under way at the crash, not from what is stored.
+    package convenience init(opening path: String) throws(StoreError) {
+        try self.init(opening: path, observe: { _ in })
+    }
+
+    /// `features`: what the system offers; found out if `nil`. `observe`: told of every step of a commit.
+    package init(
+        opening path: String, features: SystemFeatures? = nil, observe: @escaping StepObserver
+    ) throws(StoreError) {
+        do {
+            let root = Directory(try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY))
+            let notes = try root.makeNotes(".receiver")
+            lock = try Self.lock(notes, of: path)
+            let temporary = try notes.makeNotes("tmp")
+            let replacing = try notes.makeNotes("replacing")
+            try notes.synchronize()
+            try root.synchronize()
+
+            let features = features ?? SystemFeatures(root: root, temporary: temporary)
+            tree = FolderTree(root: root, opensBeneath: features.openBeneath)
+            temporaries = TemporaryFiles(in: temporary, unnamed: features.unnamedFiles)
+            replacements = Replacements(in: replacing, tree: tree, temporaries: temporaries, observe: observe)
+            reservations = SpaceReservations(of: root.file)
+            self.observe = observe
+
+            let removed = try temporaries.removeAll()
+            var recovery = try replacements.recover()
+            recovery.temporariesRemoved += removed
+            self.recovery = recovery
+        } catch {
+            throw StoreError(any: error)
+        }
+    }
+
+    /// Starts an upload of `size` bytes. Never waits for a disk to sync. What can be refused early is: a path that cannot be
+    /// stored, and a size for which there is no room beside the other uploads under way.
+    package func begin(pi: PiName, path: UploadPath, size: Int64) throws(StoreError) -> IncomingUpload {
+        precondition(size >= 0, "a size is not negative")
+        try checkNothingIsInTheWay(of: Place(pi: pi, path: path))
+        try reservations.reserve(size)
+        do throws(SystemCallError) {
+            let file = try temporaries.make()
+            return IncomingUpload(pi: pi, path: path, size: size, file: file, reserved: reservations)
+        } catch {
+            reservations.release(size)
+            throw StoreError(error, needed: size)
+        }
+    }
+
+    /// Bytes promised to uploads under way that they have not written yet.
+    package var reservedSpace: Int64 { reservations.total }
+
+    private func checkNothingIsInTheWay(of place: Place) throws(StoreError) {
+        guard let folder = try tree.existing(place.folder) else { return }
+        do throws(SystemCallError) {
+            guard let status = try folder.status(of: place.name), status.st_mode & S_IFMT != S_IFREG else { return }
+        } catch {
+            throw StoreError(error)
+        }
+        throw .pathConflict(PathConflict(path: folder.path(of: place.name), wanted: .file))
+    }
+
+    private static func lock(_ notes: Directory, of path: String) throws -> FileDescriptor {
+        let file = try notes.open("lock", O_RDWR | O_CREAT, mode: 0o600)
+        guard retrying({ flock(file.number, LOCK_EX | LOCK_NB) }) == 0 else {
+            throw errno == EWOULDBLOCK ? StoreError.inUse(path) : StoreError(SystemCallError("lock", file.path))
+        }
+        return file
+    }
+}
+
+/// What not every kernel, container or file system has; without it the store takes the longer way.
+package struct SystemFeatures: Sendable {
+    /// Files that have no name until they are linked (open(2), O_TMPFILE).
+    package var unnamedFiles: Bool
+    /// openat2(2).
+    package var openBeneath: Bool
+
+    package init(unnamedFiles: Bool, openBeneath: Bool) {
+        self.unnamedFiles = unnamedFiles
+        self.openBeneath = openBeneath
+    }
+
+    fileprivate init(root: Directory, temporary: Directory) {
+        unnamedFiles = TemporaryFiles.supportsUnnamed(in: temporary)
+        openBeneath = FolderTree.supportsOpenBeneath(root)
+    }
+}
+
+extension Directory {
+    /// A folder of the store's own, for nobody else to read.
+    fileprivate func makeNotes(_ name: String) throws(SystemCallError) -> Directory {
+        try makeSubdirectory(name, mode: 0o700)
+        return try subdirectory(name)
+    }
+}
