@@ -74,9 +74,14 @@ package final class RawClient {
     }
 
     /// The next answer; throws TLSError if the server turned us down, Failure if it closed.
-    package func response() throws -> Response {
+    package func response() throws -> Response { try next(hasBody: true) }
+
+    /// The next answer, to a request of HEAD.
+    package func headers() throws -> Response { try next(hasBody: false) }
+
+    private func next(hasBody: Bool) throws -> Response {
         while true {
-            if let (response, count) = Self.parse(received) {
+            if let (response, count) = Self.parse(received, hasBody: hasBody) {
                 received.removeFirst(count)
                 return response
             }
@@ -126,7 +131,7 @@ package final class RawClient {
         }
     }
 
-    private static func parse(_ bytes: [UInt8]) -> (Response, Int)? {
+    private static func parse(_ bytes: [UInt8], hasBody: Bool) -> (Response, Int)? {
         guard let range = Data(bytes).range(of: Data("\r\n\r\n".utf8)) else { return nil }
         let lines = String(decoding: bytes[..<range.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
         guard let status = lines[0].split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else { return nil }
@@ -135,7 +140,7 @@ package final class RawClient {
             guard let colon = line.firstIndex(of: ":") else { continue }
             fields[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
         }
-        let length = status == 100 ? 0 : Int(fields["content-length"] ?? "0") ?? 0
+        let length = status == 100 || !hasBody ? 0 : Int(fields["content-length"] ?? "0") ?? 0
         guard bytes.count >= range.upperBound + length else { return nil }
         let body = Array(bytes[range.upperBound..<(range.upperBound + length)])
         return (Response(status: status, fields: fields, body: body), range.upperBound + length)

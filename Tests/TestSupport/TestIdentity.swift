@@ -19,6 +19,11 @@ package struct TestLab: Sendable {
         package let certificate: Certificate
         package let key: PrivateKey
 
+        package init(certificate: Certificate, key: PrivateKey) {
+            self.certificate = certificate
+            self.key = key
+        }
+
         /// Certificate and key in one PEM text.
         package func pem() throws -> [UInt8] {
             Array(try certificate.pem.utf8) + (try key.pem()).withUnsafeBytes(Array.init)

@@ -22,7 +22,8 @@ func verifyPeer(store: OpaquePointer?, _: UnsafeMutableRawPointer?) -> Int32 {
         return 1
     case .refuse(let reason):
         connection.policyRefusal = reason
-        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION)
+        // This error goes out as bad_certificate, others as handshake_failure, which says nothing to the peer's owner.
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED)
         return 0
     }
 }
