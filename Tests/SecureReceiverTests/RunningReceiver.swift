@@ -18,6 +18,8 @@ struct RunningReceiver: Sendable {
     /// Of every Pi here, unless a test writes another `ids.txt`.
     let secret: PiSecret
     let log: TestLog
+    /// Begins to stop it, as SIGTERM does.
+    let stop: @Sendable () async -> Void
 
     static func run(
         pis: [String] = ["pi-01", "pi-02"], configure: (inout ReceiverConfiguration) -> Void = { _ in },
@@ -49,7 +51,9 @@ struct RunningReceiver: Sendable {
                 try await services.run()
             }
             guard let port = await ports.first(where: { _ in true }) else { return try await group.waitForAll() }
-            let receiver = RunningReceiver(folder: folder, lab: lab, port: port, secret: secret, log: log)
+            let receiver = RunningReceiver(
+                folder: folder, lab: lab, port: port, secret: secret, log: log,
+                stop: { await services.triggerGracefulShutdown() })
             let outcome: Result<Void, any Error>
             do { outcome = .success(try await body(receiver)) } catch { outcome = .failure(error) }
             await services.triggerGracefulShutdown()

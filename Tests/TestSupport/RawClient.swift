@@ -96,6 +96,12 @@ package final class RawClient {
         }
     }
 
+    /// What the server says until it closes.
+    package func rest() throws -> String {
+        while try receive() {}
+        return String(decoding: received, as: UTF8.self)
+    }
+
     private func receive() throws -> Bool {
         var buffer = [UInt8](repeating: 0, count: 16 * 1024)
         while true {

@@ -1,0 +1,63 @@
+import Foundation
+import TestSupport
+import Testing
+import UploadProtocol
+
+@testable import SecureReceiver
+
+@Suite("A receiver that is told to stop")
+struct StoppingTests {
+    @Test("ends the upload that is under way, closes idle connections, and stops")
+    func endsWhatIsUnderWay() async throws {
+        try await RunningReceiver.run { receiver in
+            var request = receiver.request()
+            request.fields = [("Expect", "100-continue")]
+            let upload = request
+            let (underWay, stopped) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+            async let idle = receiver.connected { client in
+                // An answered request shows that the connection is open, not on its way in.
+                try client.send(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
+                _ = try client.response()
+                underWay.signal()
+                return try client.rest()
+            }
+            async let busy = receiver.connected { client in
+                try client.send(upload.head.utf8)
+                let interim = try client.response().status
+                underWay.signal()
+                stopped.wait()
+                try client.send(upload.body)
+                return (interim, try client.response(), try client.rest())
+            }
+            try await blocking {
+                underWay.wait()
+                underWay.wait()
+            }
+            await receiver.stop()
+            #expect(try await idle == "")
+            stopped.signal()
+            let (interim, answer, rest) = try await busy
+            #expect(interim == 100)
+            #expect(answer.status == 201)
+            #expect(rest == "")
+            #expect(receiver.stored == ["pi-01/a.json", "pi-01/a.json.sha256"])
+        }
+    }
+
+    @Test("does not wait longer than its time for a client that does not go on")
+    func isNotHeldUp() async throws {
+        try await RunningReceiver.run(configure: { $0.drainSeconds = 0 }) { receiver in
+            var request = receiver.request()
+            request.fields = [("Expect", "100-continue")]
+            let upload = request
+            try await receiver.connected { client in
+                try client.send(upload.head.utf8)
+                _ = try client.response()
+                Task { await receiver.stop() }
+                // The receiver closes over our head: an end or a reset, but no answer.
+                #expect(throws: (any Error).self) { try client.response() }
+            }
+            #expect(receiver.stored.isEmpty)
+        }
+    }
+}
