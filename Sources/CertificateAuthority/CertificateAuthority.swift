@@ -16,9 +16,11 @@ package struct CertificateAuthority: Sendable {
         self.trustDomain = trustDomain
     }
 
-    /// A new authority for `trustDomain`, self-signed, that may sign leaves and nothing else.
-    package init(creatingFor trustDomain: TrustDomain, validity: Validity) throws(OpenSSLError) {
-        let key = try PrivateKey()
+    /// A new authority for `trustDomain`, self-signed, that may sign leaves and nothing else. The default is a new key.
+    package init(
+        creatingFor trustDomain: TrustDomain, key: PrivateKey? = nil, validity: Validity
+    ) throws(OpenSSLError) {
+        let key = try key ?? PrivateKey()
         let template = CertificateTemplate(
             commonName: "\(trustDomain) certificate authority",
             notBefore: validity.notBefore, notAfter: validity.notAfter,
