@@ -20,9 +20,10 @@ package struct CertificateAuthority: Sendable {
     package init(
         creatingFor trustDomain: TrustDomain, key: PrivateKey? = nil, validity: Validity
     ) throws(OpenSSLError) {
-        let key = try key ?? PrivateKey()
+        let key = if let key { key } else { try PrivateKey() }
         let template = CertificateTemplate(
-            commonName: "\(trustDomain) certificate authority",
+            // A common name has at most 64 characters (RFC 5280, appendix A.1).
+            commonName: String("\(trustDomain) certificate authority".prefix(64)),
             notBefore: validity.notBefore, notAfter: validity.notAfter,
             extensions: [
                 .basicConstraints("critical,CA:TRUE,pathlen:0"),
