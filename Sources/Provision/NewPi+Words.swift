@@ -3,16 +3,16 @@ import UploadProtocol
 
 /// What is said to the person: what was made, and what to type next.
 extension NewPi {
-    func tell(_ outcome: SetUp.Outcome, isFirstUse: Bool) {
+    func tell(_ outcome: SetUp.Outcome) {
         if !outcome.made.isEmpty {
-            say(isFirstUse ? "This folder is used for the first time. Made:" : "Made what was missing:")
+            say(outcome.authorityIsNew ? "This folder is used for the first time. Made:" : "Made what was missing:")
             for piece in outcome.made {
                 say("  \(piece.path)")
                 say("      \(piece.purpose)")
             }
         }
         for note in outcome.notes { say(note) }
-        if isFirstUse {
+        if outcome.receiverIsNew {
             say("")
             say("Start the receiver, in this folder (it keeps running; stop it with Ctrl-C):")
             say("  secure-receiver --cert \(deployment.receiver)")

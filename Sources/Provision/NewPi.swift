@@ -40,9 +40,8 @@ struct NewPi {
             try refuseIfTaken(name, before)
         }
 
-        let isFirstUse = try fileStatus(deployment.receiver) == nil
         let outcome = try setUp.run(state)
-        tell(outcome, isFirstUse: isFirstUse)
+        tell(outcome)
         guard let identifiers = try IdentifierFile(reading: deployment.identifiers) else {
             throw CommandFailure("\(deployment.identifiers) disappeared", exitCode: .ioError)
         }
@@ -54,7 +53,7 @@ struct NewPi {
         say("Made \(name), with a certificate until \(endDate(identity.certificate)):")
         say("  \(deployment.identity(of: name))/  \(PiIdentity.files.joined(separator: ", "))")
         say("  \(deployment.bundle(of: name))  the same, to copy to the Pi")
-        if request.certificates.days != nil, !isFirstUse {
+        if request.certificates.days != nil, !outcome.receiverIsNew {
             say("--days counted for this Pi's certificate alone; the receiver's is as it was.")
         }
         explain(name)

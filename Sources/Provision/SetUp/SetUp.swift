@@ -15,6 +15,8 @@ struct SetUp {
 
     struct Outcome {
         let authority: LocalAuthority
+        var authorityIsNew = false
+        var receiverIsNew = false
         /// What was made, for people.
         var made: [Piece] = []
         var notes: [String] = []
@@ -83,7 +85,7 @@ struct SetUp {
             }
             let local = try deployment.makeAuthority(
                 key: key, trustDomain: domain, validity: Validity(now: now, days: Lifetime.authorityDays))
-            var outcome = Outcome(authority: local)
+            var outcome = Outcome(authority: local, authorityIsNew: true)
             outcome.made.append(
                 Piece(
                     path: "\(deployment.authorityCertificate), \(deployment.authorityKey)",
@@ -112,6 +114,7 @@ struct SetUp {
         // Before the certificate is used: a receipt must never stand there without it.
         try writeNewFile(copy, pem, mode: 0o644)
         try writeNewFile(deployment.receiver, pem + key.pem().withUnsafeBytes(Array.init), mode: 0o600)
+        outcome.receiverIsNew = true
         let names = ([LeafProfile.receiverName] + hosts.map(\.description)).joined(separator: ", ")
         outcome.made.append(
             Piece(
