@@ -46,6 +46,17 @@ let package = Package(
         .testTarget(
             name: "UploadProtocolTests", dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
             swiftSettings: strict),
+        .testTarget(
+            name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "CertificateAuthorityTests",
+            dependencies: ["CertificateAuthority", "OpenSSL", "TestSupport", "UploadProtocol"], swiftSettings: strict),
+        .testTarget(
+            name: "ProvisionTests",
+            dependencies: [
+                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport", "UploadProtocol",
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -16,11 +16,14 @@ package struct CertificateAuthority: Sendable {
         self.trustDomain = trustDomain
     }
 
-    /// A new authority for `trustDomain`, self-signed, that may sign leaves and nothing else.
-    package init(creatingFor trustDomain: TrustDomain, validity: Validity) throws(OpenSSLError) {
-        let key = try PrivateKey()
+    /// A new authority for `trustDomain`, self-signed, that may sign leaves and nothing else. The default is a new key.
+    package init(
+        creatingFor trustDomain: TrustDomain, key: PrivateKey? = nil, validity: Validity
+    ) throws(OpenSSLError) {
+        let key = if let key { key } else { try PrivateKey() }
         let template = CertificateTemplate(
-            commonName: "\(trustDomain) certificate authority",
+            // A common name has at most 64 characters (RFC 5280, appendix A.1).
+            commonName: String("\(trustDomain) certificate authority".prefix(64)),
             notBefore: validity.notBefore, notAfter: validity.notAfter,
             extensions: [
                 .basicConstraints("critical,CA:TRUE,pathlen:0"),

@@ -4,6 +4,9 @@ import Glibc
 extension ParsableCommand {
     /// What `main()` of each command does: parses, runs, prints a failure in our form and ends with its exit code.
     package static func runToExit() -> Never {
+        occupyStandardDescriptors()
+        // A reader that went away (`| head`) must not end the work half way.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
             try command.run()
@@ -15,4 +18,11 @@ extension ParsableCommand {
             exit(withError: error)
         }
     }
+}
+
+/// Where one of 0 to 2 is closed, the next file to be opened would get its number, and our messages into it.
+private func occupyStandardDescriptors() {
+    var number: Int32
+    repeat { number = open("/dev/null", O_RDWR) } while (0...2).contains(number)
+    if number > 2 { close(number) }
 }

@@ -28,7 +28,11 @@ package enum CommandOutput {
     package static func printable(_ line: String) -> String {
         guard line.unicodeScalars.contains(where: isHostile) else { return line }
         return line.unicodeScalars.reduce(into: "") { result, scalar in
-            if isHostile(scalar) { result += "\\u{\(String(scalar.value, radix: 16))}" } else { result.unicodeScalars.append(scalar) }
+            if isHostile(scalar) {
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
         }
     }
 

@@ -3,6 +3,18 @@ package import Glibc
 /// Writes a file that does not exist yet, whole or not at all, with its mode from the first byte, and durably: contents
 /// first, then the name. Throws EEXIST if the name is taken.
 package func writeNewFile(_ path: String, _ bytes: [UInt8], mode: mode_t) throws(SystemCallError) {
+    // Without a name until it is whole: an interruption leaves nothing behind that somebody would have to remove.
+    if let directory = try? FileDescriptor(opening: directory(of: path), O_RDONLY | O_DIRECTORY),
+        let file = openUnnamed(in: directory, for: path)
+    {
+        try fill(file, bytes, mode: mode)
+        switch linkUnnamed(file, in: directory, name: lastComponent(of: path)) {
+        case 0: return try directory.synchronize()
+        case EEXIST: throw SystemCallError("create", path, code: EEXIST)
+        default: break
+        }
+    }
+    // A file system without unnamed files, or no /proc.
     let temporary = try writeTemporary(beside: path, bytes, mode: mode)
     defer { unlink(temporary) }
     guard link(temporary, path) == 0 else { throw SystemCallError("create", path) }
@@ -31,6 +43,17 @@ package func directory(of path: String) -> String {
     return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
+/// The part of `path` behind its last slash.
+package func lastComponent(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+}
+
+private func fill(_ file: FileDescriptor, _ bytes: [UInt8], mode: mode_t) throws(SystemCallError) {
+    try file.write(bytes)
+    guard fchmod(file.number, mode) == 0 else { throw SystemCallError("set the mode of", file.path) }
+    try file.synchronize()
+}
+
 private func writeTemporary(beside path: String, _ bytes: [UInt8], mode: mode_t) throws(SystemCallError) -> String {
     var template = Array("\(directory(of: path))/.tmp-XXXXXX".utf8CString)
     // mkstemp(3) opens with mode 0600, so that no secret is ever readable for others.
@@ -40,9 +63,7 @@ private func writeTemporary(beside path: String, _ bytes: [UInt8], mode: mode_t)
     let temporary = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     let file = FileDescriptor(takingOwnershipOf: number, path: temporary)
     do throws(SystemCallError) {
-        try file.write(bytes)
-        guard fchmod(number, mode) == 0 else { throw SystemCallError("set the mode of", temporary) }
-        try file.synchronize()
+        try fill(file, bytes, mode: mode)
     } catch {
         unlink(temporary)
         throw SystemCallError(error.operation, path, code: error.code)

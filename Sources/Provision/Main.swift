@@ -1,1 +1,8 @@
-@main struct Main { static func main() {} }
+import CommandSupport
+
+@main
+enum Main {
+    static func main() {
+        ProvisionCommand.runToExit()
+    }
+}

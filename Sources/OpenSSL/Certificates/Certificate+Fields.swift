@@ -40,6 +40,20 @@ extension Certificate {
         }
     }
 
+    /// Whether a subject alternative name is, or by a wildcard covers, this DNS name.
+    package func carries(dnsName: String) -> Bool {
+        defer { ERR_clear_error() }
+        return withPointer {
+            X509_check_host($0, dnsName, dnsName.utf8.count, UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT), nil) == 1
+        }
+    }
+
+    /// `address`: IPv4 or IPv6 in text.
+    package func carries(address: String) -> Bool {
+        defer { ERR_clear_error() }
+        return withPointer { X509_check_ip_asc($0, address, 0) == 1 }
+    }
+
     package enum Purpose: Hashable, Sendable { case serverAuthentication, clientAuthentication, other }
 
     /// The extended key usages (RFC 5280, section 4.2.1.12).

@@ -1,0 +1,78 @@
+package import Glibc
+
+/// Makes a folder with exactly that mode, durably; `false` if there is a folder (or a link to one) already, which is
+/// left as it is. Throws EEXIST if something else has the name.
+@discardableResult
+package func makeFolder(_ path: String, mode: mode_t) throws(SystemCallError) -> Bool {
+    guard mkdir(path, mode) == 0 else {
+        let error = SystemCallError("create the folder", path)
+        guard error.code == EEXIST, try fileStatus(path, followingLinks: true)?.isFolder == true else { throw error }
+        return false
+    }
+    // The umask took bits away.
+    guard chmod(path, mode) == 0 else { throw SystemCallError("set the mode of", path) }
+    try synchronizeDirectory(of: path)
+    return true
+}
+
+/// `nil` if nothing has that name.
+package func fileStatus(_ path: String, followingLinks: Bool = false) throws(SystemCallError) -> stat? {
+    var status = stat()
+    guard (followingLinks ? stat(path, &status) : lstat(path, &status)) == 0 else {
+        let error = SystemCallError("look at", path)
+        guard error.code == ENOENT else { throw error }
+        return nil
+    }
+    return status
+}
+
+extension stat {
+    package var isFolder: Bool { st_mode & S_IFMT == S_IFDIR }
+    package var isRegularFile: Bool { st_mode & S_IFMT == S_IFREG }
+    /// The permission bits.
+    package var permissions: mode_t { st_mode & 0o7777 }
+}
+
+/// The names in a folder, sorted, without `.` and `..`; a name that is not UTF-8 is given with replacement characters.
+package func namesInFolder(_ path: String) throws(SystemCallError) -> [String] {
+    guard let stream = opendir(path) else { throw SystemCallError("read the folder", path) }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while true {
+        // Only errno tells an error from the end (readdir(3)).
+        errno = 0
+        guard let entry = readdir(stream) else { break }
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+            pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
+                String(cString: $0)
+            }
+        }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    guard errno == 0 else { throw SystemCallError("read the folder", path) }
+    return names.sorted()
+}
+
+/// Removes a file, or a folder with all that is in it, following no link; nothing happens if there is none.
+package func removeTree(_ path: String) throws(SystemCallError) {
+    guard let status = try fileStatus(path) else { return }
+    if status.isFolder {
+        for name in try namesInFolder(path) { try removeTree("\(path)/\(name)") }
+        guard rmdir(path) == 0 else { throw SystemCallError("remove the folder", path) }
+    } else {
+        guard unlink(path) == 0 else { throw SystemCallError("remove", path) }
+    }
+}
+
+/// Gives a file or folder a new name in the same file system, durably. Throws EEXIST if the name is taken.
+package func moveToNewName(_ path: String, _ newPath: String) throws(SystemCallError) {
+    switch renameToNew(path, newPath) {
+    case 0: break
+    // A file system without RENAME_NOREPLACE, such as NFS: what is left of the check is the caller's lock.
+    case EINVAL, ENOSYS:
+        guard try fileStatus(newPath) == nil else { throw SystemCallError("create", newPath, code: EEXIST) }
+        guard rename(path, newPath) == 0 else { throw SystemCallError("create", newPath) }
+    case let code: throw SystemCallError("create", newPath, code: code)
+    }
+    try synchronizeDirectory(of: newPath)
+}

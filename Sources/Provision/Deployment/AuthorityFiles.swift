@@ -1,0 +1,94 @@
+import CertificateAuthority
+import CommandSupport
+import Files
+import OpenSSL
+import UploadProtocol
+
+/// The lab's authority as the folder holds it.
+struct LocalAuthority {
+    let authority: CertificateAuthority
+    /// `ca.pem` as it is: what every Pi is to trust.
+    let roots: [UInt8]
+}
+
+extension Deployment {
+    enum AuthorityState {
+        case present(LocalAuthority)
+        /// With the key of a first use that was interrupted before it wrote the certificate.
+        case absent(PrivateKey?)
+    }
+
+    /// Refuses whatever looks like an authority that was lost or moved: a new one would shut out every Pi of the old.
+    func readAuthority() throws -> AuthorityState {
+        let hasCertificate = try fileStatus(authorityCertificate) != nil
+        let hasKey = try fileStatus(authorityKey) != nil
+        switch (hasCertificate, hasKey) {
+        case (true, true):
+            return .present(try readPair())
+        case (true, false):
+            throw CommandFailure(
+                "\(authorityKey) is missing", reason: "without it no certificate can be signed",
+                hint: "if this folder's authority key is kept elsewhere, copy it back for this run",
+                exitCode: .configuration)
+        case (false, let hasKey):
+            guard try !hasCertificatesInUse() else {
+                throw CommandFailure(
+                    "\(authorityCertificate) is missing", reason: "but certificates were issued in this folder",
+                    hint: hasKey
+                        ? "every Pi's folder has a copy of it: cp \(identities)/<name>/ca.pem \(authorityCertificate)"
+                        : "put ca.pem and ca.key back from your copy, or begin in an empty folder",
+                    exitCode: .configuration)
+            }
+            return .absent(hasKey ? try readKey() : nil)
+        }
+    }
+
+    /// The key is durable before the certificate is there: the certificate alone says that the authority exists.
+    func makeAuthority(key: PrivateKey?, trustDomain: TrustDomain, validity: Validity) throws -> LocalAuthority {
+        let authority = try CertificateAuthority(creatingFor: trustDomain, key: key, validity: validity)
+        if key == nil {
+            try writeNewFile(authorityKey, try authority.key.pem().withUnsafeBytes(Array.init), mode: 0o600)
+        }
+        let roots = Array(try authority.certificate.pem.utf8)
+        try writeNewFile(authorityCertificate, roots, mode: 0o644)
+        return LocalAuthority(authority: authority, roots: roots)
+    }
+
+    private func readPair() throws -> LocalAuthority {
+        let key = try readKey()
+        let roots = try readFile(authorityCertificate, limit: 1 << 20)
+        guard let certificates = try? Certificate.all(inPEM: roots), !certificates.isEmpty else {
+            throw CommandFailure(
+                "\(authorityCertificate) holds no certificate in PEM",
+                hint: "put it back from your copy; every Pi's folder has one", exitCode: .dataError)
+        }
+        guard let certificate = certificates.first(where: { $0.isPaired(with: key) }) else {
+            throw CommandFailure(
+                "\(authorityKey) does not belong to \(authorityCertificate)",
+                hint: "one of the two comes from another deployment: put the right one back", exitCode: .configuration)
+        }
+        do {
+            return LocalAuthority(authority: try CertificateAuthority(certificate: certificate, key: key), roots: roots)
+        } catch {
+            throw CommandFailure(
+                "\(authorityCertificate) cannot be used", reason: error.description,
+                hint: "an authority is made by provision, in a folder that has none", exitCode: .configuration)
+        }
+    }
+
+    private func readKey() throws -> PrivateKey {
+        let text = SecureBytes(copyOf: try readFile(authorityKey, limit: 1 << 16))
+        guard let key = try? PrivateKey(pem: text) else {
+            throw CommandFailure(
+                "\(authorityKey) holds no private key in PEM without a passphrase",
+                hint: "put it back from your copy", exitCode: .dataError)
+        }
+        return key
+    }
+
+    private func hasCertificatesInUse() throws -> Bool {
+        if try fileStatus(receiver) != nil { return true }
+        guard try fileStatus(identities) != nil else { return false }
+        return try namesInFolder(identities).contains { PiName($0) != nil }
+    }
+}

@@ -1,0 +1,187 @@
+import CertificateAuthority
+import CommandSupport
+import Files
+import Glibc
+import OpenSSL
+import UploadProtocol
+
+/// Makes of a deployment what is not there yet. Each part is durable before the next is begun and none needs a later
+/// one, so that an interrupted set-up is simply continued.
+struct SetUp {
+    let deployment: Deployment
+    let wishes: CertificateWishes
+    /// Seconds since 1970.
+    let now: Int64
+
+    struct Outcome {
+        let authority: LocalAuthority
+        var authorityIsNew = false
+        var receiverIsNew = false
+        /// What was made, for people.
+        var made: [Piece] = []
+        var notes: [String] = []
+    }
+
+    struct Piece {
+        let path: String
+        let purpose: String
+    }
+
+    /// Refuses wishes that come too late instead of passing them over.
+    func check(_ state: Deployment.AuthorityState) throws {
+        try checkClock(state)
+        if let missing = try hostsMissingInReceiver().first {
+            throw CommandFailure(
+                "--host \(missing) does not apply",
+                reason: "the receiver's certificate \(deployment.receiver) exists already, without that name",
+                hint: """
+                    leave --host out: secure-sender needs none. For other clients, move \(deployment.receiver) away and \
+                    run this again with --host: a new certificate is made, and the Pis need no change
+                    """, exitCode: .usage)
+        }
+        if let wanted = wishes.trustDomain, case .present(let local) = state, local.authority.trustDomain != wanted {
+            throw CommandFailure(
+                "--trust-domain \(wanted) does not apply",
+                reason: "this folder's authority is for \(local.authority.trustDomain)",
+                hint: "leave --trust-domain out, or begin in another folder", exitCode: .usage)
+        }
+        guard try fileStatus(deployment.identifiers) != nil || !hasIdentities() else {
+            throw CommandFailure(
+                "\(deployment.identifiers) is missing",
+                reason: "but \(deployment.identities) holds Pis, which it must list",
+                hint: "put it back from your copy; to shut all of them out, make an empty one: touch ids.txt",
+                exitCode: .configuration)
+        }
+    }
+
+    func run(_ state: Deployment.AuthorityState) throws -> Outcome {
+        var outcome = try authority(state)
+        try receiver(&outcome)
+        if try fileStatus(deployment.identifiers) == nil {
+            try IdentifierFile.create(deployment.identifiers)
+            outcome.made.append(Piece(path: deployment.identifiers, purpose: "the secret and the name of each Pi"))
+        }
+        if try makeFolder(deployment.store, mode: 0o750) {
+            outcome.made.append(Piece(path: "\(deployment.store)/", purpose: "where uploads are stored"))
+        }
+        if try makeFolder(deployment.identities, mode: 0o700) {
+            outcome.made.append(Piece(path: "\(deployment.identities)/", purpose: "what each Pi gets"))
+        }
+        try gitignore(&outcome)
+        return outcome
+    }
+
+    private func authority(_ state: Deployment.AuthorityState) throws -> Outcome {
+        switch state {
+        case .present(let local):
+            return Outcome(authority: local)
+        case .absent(let key):
+            // The folder may come from a checkout, readable for all.
+            guard chmod(deployment.certificates, 0o700) == 0 else {
+                throw SystemCallError("set the mode of", deployment.certificates)
+            }
+            guard let domain = wishes.trustDomain ?? TrustDomain(CertificateWishes.defaultTrustDomain) else {
+                preconditionFailure("the default is a trust domain")
+            }
+            let local = try deployment.makeAuthority(
+                key: key, trustDomain: domain, validity: Validity(now: now, days: Lifetime.authorityDays))
+            var outcome = Outcome(authority: local, authorityIsNew: true)
+            outcome.made.append(
+                Piece(
+                    path: "\(deployment.authorityCertificate), \(deployment.authorityKey)",
+                    purpose:
+                        "the lab's certificate authority (\(domain)), until \(endDate(local.authority.certificate))"))
+            outcome.notes.append(
+                """
+                Keep a copy of \(deployment.authorityKey) in a safe place: whoever has it can make Pis; without it no \
+                Pi can be added.
+                """)
+            return outcome
+        }
+    }
+
+    private func receiver(_ outcome: inout Outcome) throws {
+        guard try fileStatus(deployment.receiver) == nil else { return }
+        let hosts = (LocalHost.names() + wishes.hosts).reduce(into: [HostName]()) { hosts, host in
+            if !hosts.contains(host), host != .name(LeafProfile.receiverName) { hosts.append(host) }
+        }
+        let key = try PrivateKey()
+        let certificate = try outcome.authority.authority.receiverCertificate(
+            for: key, hosts: hosts, validity: Validity(now: now, days: wishes.days ?? Lifetime.leafDays))
+        let pem = Array(try certificate.pem.utf8)
+        try makeFolder(deployment.receiverCertificates, mode: 0o755)
+        let copy = "\(deployment.receiverCertificates)/\(certificate.fingerprint.hex).pem"
+        // Before the certificate is used: a receipt must never stand there without it.
+        try writeNewFile(copy, pem, mode: 0o644)
+        try writeNewFile(deployment.receiver, pem + key.pem().withUnsafeBytes(Array.init), mode: 0o600)
+        outcome.receiverIsNew = true
+        let names = ([LeafProfile.receiverName] + hosts.map(\.description)).joined(separator: ", ")
+        outcome.made.append(
+            Piece(
+                path: deployment.receiver,
+                purpose: "the receiver's certificate and key, until \(endDate(certificate)), for \(names)"))
+        outcome.made.append(Piece(path: copy, purpose: "the certificate alone, for receipts of later years"))
+    }
+
+    private func gitignore(_ outcome: inout Outcome) throws {
+        let path = deployment.gitignore
+        guard try fileStatus(path) != nil else {
+            try writeNewFile(path, Array(GitIgnore.contents.utf8), mode: 0o644)
+            outcome.made.append(Piece(path: path, purpose: "keeps secrets, keys and data out of git"))
+            return
+        }
+        // Whatever it is, it is not ours: one that cannot be read is as good as one that lacks every line.
+        let text = (try? readFile(path, limit: 1 << 20)) ?? []
+        let missing = GitIgnore.missing(in: String(decoding: text, as: UTF8.self))
+        guard !missing.isEmpty else { return }
+        outcome.notes.append(
+            "Add these lines to \(path), or secrets may get into a repository: \(missing.joined(separator: "  "))")
+    }
+
+    private func checkClock(_ state: Deployment.AuthorityState) throws {
+        // Before this program existed: a clock that was never set.
+        var earliest: Int64 = 1_704_067_200
+        if case .present(let local) = state {
+            let certificate = local.authority.certificate
+            earliest = certificate.notBefore ?? earliest
+            guard now < certificate.notAfter ?? .max else {
+                throw CommandFailure(
+                    "the certificate authority ended on \(endDate(certificate))",
+                    hint: "if today is earlier, set this computer's clock; else begin in a new folder",
+                    exitCode: .configuration)
+            }
+        }
+        guard now >= earliest else {
+            throw CommandFailure(
+                "this computer's clock says \(date(now))",
+                reason: "that cannot be: certificates made now would not count",
+                hint: "set the clock, for example: timedatectl set-ntp true", exitCode: .configuration)
+        }
+    }
+
+    /// The wished names that a receiver's certificate made earlier does not carry.
+    private func hostsMissingInReceiver() throws -> [HostName] {
+        guard !wishes.hosts.isEmpty, try fileStatus(deployment.receiver) != nil else { return [] }
+        let certificate = try Certificate.all(inPEM: readFile(deployment.receiver, limit: 1 << 20)).first
+        return wishes.hosts.filter { host in
+            switch host {
+            case .name(let name): certificate?.carries(dnsName: name) != true
+            case .address(let address): certificate?.carries(address: address) != true
+            }
+        }
+    }
+
+    private func hasIdentities() throws -> Bool {
+        guard try fileStatus(deployment.identities) != nil else { return false }
+        return try namesInFolder(deployment.identities).contains { PiName($0) != nil }
+    }
+}
+
+func endDate(_ certificate: Certificate) -> String {
+    certificate.notAfter.map(date) ?? "an unknown day"
+}
+
+/// `seconds` since 1970 as `2026-07-31`.
+func date(_ seconds: Int64) -> String {
+    String(HTTPDate.formatInternet(seconds).prefix(10))
+}

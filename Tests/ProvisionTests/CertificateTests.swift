@@ -1,0 +1,163 @@
+import CertificateAuthority
+import CommandSupport
+import Files
+import Glibc
+import OpenSSL
+import TestSupport
+import Testing
+import UploadProtocol
+
+@testable import Provision
+
+@Suite("Certificates in a deployment")
+struct CertificateTests {
+    let lab: TestDeployment
+
+    init() throws {
+        lab = try TestDeployment()
+    }
+
+    private func certificate(_ name: String) throws -> Certificate {
+        try #require(try Certificate.all(inPEM: lab.folder.read(name)).first)
+    }
+
+    @Test("are accepted by openssl verify -x509_strict, each for its purpose and no other")
+    func strict() async throws {
+        try lab.newPi(wishes: CertificateWishes(hosts: [HostName("10.0.0.5")!, HostName("lab.example")!]))
+        let cases = [
+            ("certs/ca.pem", "any", true), ("certs/server.pem", "sslserver", true),
+            ("certs/server.pem", "sslclient", false),
+            ("pis/pi-01/pi.pem", "sslclient", true), ("pis/pi-01/pi.pem", "sslserver", false),
+        ]
+        for (name, purpose, isAccepted) in cases {
+            let outcome = try await Program.run(
+                "/usr/bin/env",
+                [
+                    "openssl", "verify", "-x509_strict", "-check_ss_sig", "-purpose", purpose, "-CAfile",
+                    lab.folder("pis/pi-01/ca.pem"), lab.folder(name),
+                ])
+            #expect((outcome.exitCode == 0) == isAccepted, "\(name) as \(purpose): \(outcome.errors)")
+        }
+    }
+
+    @Test("let a Pi and the receiver know one another")
+    func handshake() throws {
+        try lab.newPi("north")
+        let receiver = try context(.server, pem: "certs/server.pem") { try _ = LeafProfile.piName(of: $0) }
+        let pi = try context(.client, pem: "pis/north/pi.pem") { try LeafProfile.checkReceiver($0) }
+        let (server, client) = try connect(receiver, pi)
+        #expect(try LeafProfile.piName(of: #require(server.peerChain)) == PiName("north"))
+        #expect(client.peerChain?.leaf.fingerprint == (try certificate("certs/server.pem")).fingerprint)
+    }
+
+    @Test("of another deployment are refused")
+    func foreign() throws {
+        try lab.newPi("north")
+        let other = try TestDeployment()
+        try other.newPi("north")
+        let receiver = try context(.server, pem: "certs/server.pem") { try _ = LeafProfile.piName(of: $0) }
+        let pi = try context(.client, pem: "pis/north/pi.pem", of: other) { _ in }
+        #expect(throws: TLSError.self) { try connect(receiver, pi) }
+    }
+
+    @Test("last as long as they should: the authority 25 years, the others 10, or as wished")
+    func lifetimes() throws {
+        let day: Int64 = 86_400
+        try lab.newPi()
+        #expect(try certificate("certs/ca.pem").notAfter == TestDeployment.now + 25 * 365 * day)
+        #expect(try certificate("certs/server.pem").notAfter == TestDeployment.now + 3650 * day)
+        #expect(try certificate("pis/pi-01/pi.pem").notAfter == TestDeployment.now + 3650 * day)
+        try lab.newPi(wishes: CertificateWishes(days: 90))
+        #expect(try certificate("pis/pi-02/pi.pem").notAfter == TestDeployment.now + 90 * day)
+        #expect(lab.said.contains { $0.contains("--days counted for this Pi's certificate alone") })
+        try lab.newPi(now: TestDeployment.now + 20 * 365 * day)
+        #expect(try certificate("pis/pi-03/pi.pem").notAfter == certificate("certs/ca.pem").notAfter)
+
+        let short = try TestDeployment()
+        try short.newPi(wishes: CertificateWishes(days: 90))
+        for name in ["certs/server.pem", "pis/pi-01/pi.pem"] {
+            let end = try Certificate.all(inPEM: short.folder.read(name)).first?.notAfter
+            #expect(end == TestDeployment.now + 90 * day)
+        }
+    }
+
+    @Test("carry the names of this host and those wished, and the trust domain")
+    func names() throws {
+        let hosts = ["lab.example", "10.0.0.5", "fd00::5", "localhost", "secure-receiver"].map { HostName($0)! }
+        try lab.newPi("north", wishes: CertificateWishes(hosts: hosts, trustDomain: TrustDomain("field.station")))
+        let receiver = try certificate("certs/server.pem")
+        for name in ["secure-receiver", "localhost", "lab.example"] { #expect(receiver.carries(dnsName: name)) }
+        for address in ["127.0.0.1", "::1", "10.0.0.5", "fd00::5"] { #expect(receiver.carries(address: address)) }
+        #expect(
+            Set(receiver.subjectAlternativeNames.filter { $0 != .other }).count
+                == receiver.subjectAlternativeNames.count { $0 != .other }, "no name twice")
+        #expect(
+            try certificate("pis/north/pi.pem").subjectAlternativeNames == [.uri("spiffe://field.station/pi/north")])
+        #expect(lab.said.contains { $0.contains("secure-sender lab.example ") })
+    }
+
+    @Test("that are there already make a wish for other ones an error, not something passed over")
+    func lateWishes() throws {
+        try lab.newPi(wishes: CertificateWishes(hosts: [HostName("lab.example")!]))
+        let host = try lab.refusal { try lab.newPi(wishes: CertificateWishes(hosts: [HostName("10.99.0.5")!])) }
+        #expect(host.message == "--host 10.99.0.5 does not apply")
+        #expect(host.hint?.contains("move \(lab.folder("certs/server.pem")) away") == true)
+        #expect(host.exitCode == .usage)
+        let domain = try lab.refusal { try lab.newPi(wishes: CertificateWishes(trustDomain: TrustDomain("other"))) }
+        #expect(domain.message == "--trust-domain other does not apply")
+        #expect(domain.reason == "this folder's authority is for access-lab")
+        #expect(domain.exitCode == .usage)
+        // The same again is no contradiction.
+        try lab.newPi(
+            wishes: CertificateWishes(hosts: [HostName("lab.example")!], trustDomain: TrustDomain("access-lab")))
+        try lab.expectWhole()
+    }
+
+    @Test("of the receiver are made anew once the old file is moved away, and the old copy stays")
+    func newReceiver() throws {
+        try lab.newPi()
+        let old = try certificate("certs/server.pem")
+        try moveToNewName(lab.folder("certs/server.pem"), lab.folder("server.old"))
+        try lab.newPi(wishes: CertificateWishes(hosts: [HostName("lab.example")!]))
+        let new = try certificate("certs/server.pem")
+        #expect(new.carries(dnsName: "lab.example"))
+        #expect(try namesInFolder(lab.folder("certs/receiver")) == [old, new].map { "\($0.fingerprint).pem" }.sorted())
+    }
+
+    private func context(
+        _ role: TLSConfiguration.Role, pem: String, of other: TestDeployment? = nil,
+        policy: @escaping @Sendable (VerifiedChain) throws -> Void
+    ) throws -> TLSContext {
+        let folder = (other ?? lab).folder
+        let text = try folder.read(pem)
+        return try TLSContext(
+            TLSConfiguration(
+                role: role, certificateChain: Certificate.all(inPEM: text),
+                privateKey: PrivateKey(pem: SecureBytes(copyOf: text)),
+                trustRoots: Certificate.all(inPEM: folder.read("certs/ca.pem"))
+            ) { chain in
+                do { try policy(chain) } catch { return .refuse("\(error)") }
+                return .accept
+            })
+    }
+
+    /// A handshake in memory.
+    private func connect(_ receiver: TLSContext, _ pi: TLSContext) throws -> (TLSConnection, TLSConnection) {
+        let server = try TLSConnection(context: receiver)
+        let client = try TLSConnection(context: pi, serverName: LeafProfile.receiverName)
+        for _ in 1...10 {
+            let clientState = try client.handshake()
+            carry(from: client, to: server)
+            let serverState = try server.handshake()
+            carry(from: server, to: client)
+            if case (.complete, .complete) = (clientState, serverState) { return (server, client) }
+        }
+        throw TLSError.peerHasNoCertificate
+    }
+
+    private func carry(from: TLSConnection, to: TLSConnection) {
+        var bytes = [UInt8](repeating: 0, count: from.pendingCiphertextCount)
+        let count = bytes.withUnsafeMutableBytes { from.takeCiphertext(into: $0) }
+        bytes[..<count].withUnsafeBytes { to.receive($0) }
+    }
+}
