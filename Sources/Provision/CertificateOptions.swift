@@ -17,8 +17,9 @@ struct CertificateOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            How many days the certificates made in this run are valid, 1 to \(Lifetime.authorityDays); never longer than \
-            the authority's. (default: \(Lifetime.leafDays))
+            How many days the certificates made in this run are valid, \(Lifetime.days.lowerBound) to \
+            \(Lifetime.days.upperBound), of which two lie before now for clocks that are slow; never longer than the \
+            authority's. (default: \(Lifetime.leafDays))
             """, valueName: "n"))
     var days: Int?
 
@@ -31,8 +32,8 @@ struct CertificateOptions: ParsableArguments {
 
     func validate() throws {
         guard let days else { return }
-        guard (1...Lifetime.authorityDays).contains(days) else {
-            throw ValidationError("--days is a number from 1 to \(Lifetime.authorityDays), not \(days)")
+        guard Lifetime.days.contains(days) else {
+            throw ValidationError("--days is a number from \(Lifetime.days.lowerBound) to \(Lifetime.days.upperBound), not \(days)")
         }
     }
 
@@ -53,6 +54,8 @@ struct CertificateWishes: Sendable {
 enum Lifetime {
     static let authorityDays = 25 * 365
     static let leafDays = 10 * 365
+    /// The two before now count: fewer would have run out when they are made.
+    static let days = 3...authorityDays
 }
 
 @Sendable
