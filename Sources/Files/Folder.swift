@@ -64,15 +64,23 @@ package func removeTree(_ path: String) throws(SystemCallError) {
     }
 }
 
-/// Gives a file or folder a new name in the same file system, durably. Throws EEXIST if the name is taken.
-package func moveToNewName(_ path: String, _ newPath: String) throws(SystemCallError) {
-    switch renameToNew(path, newPath) {
-    case 0: break
-    // A file system without RENAME_NOREPLACE, such as NFS: what is left of the check is the caller's lock.
-    case EINVAL, ENOSYS:
-        guard try fileStatus(newPath) == nil else { throw SystemCallError("create", newPath, code: EEXIST) }
-        guard rename(path, newPath) == 0 else { throw SystemCallError("create", newPath) }
-    case let code: throw SystemCallError("create", newPath, code: code)
+/// Gives a file a new name in the same file system, durably; does the rest of it if an earlier call was interrupted.
+/// Throws EEXIST if the name is another file's.
+package func moveFileToNewName(_ path: String, _ newPath: String) throws(SystemCallError) {
+    if link(path, newPath) != 0 {
+        let error = SystemCallError("create", newPath)
+        guard error.code == EEXIST, let old = try fileStatus(path), let new = try fileStatus(newPath),
+            (old.st_dev, old.st_ino) == (new.st_dev, new.st_ino)
+        else { throw error }
     }
+    try synchronizeDirectory(of: newPath)
+    guard unlink(path) == 0 else { throw SystemCallError("remove", path) }
+}
+
+/// Gives a folder a new name in the same file system, durably. Throws EEXIST if the name is taken.
+package func moveFolderToNewName(_ path: String, _ newPath: String) throws(SystemCallError) {
+    // Should a name come up after this look at it: rename(2) puts a folder in the place of an empty one at most.
+    guard try fileStatus(newPath) == nil else { throw SystemCallError("create", newPath, code: EEXIST) }
+    guard rename(path, newPath) == 0 else { throw SystemCallError("create", newPath) }
     try synchronizeDirectory(of: newPath)
 }

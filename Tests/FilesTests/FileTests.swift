@@ -81,11 +81,19 @@ struct FileTests {
     func move() throws {
         try folder.write([1], to: "a")
         try folder.write([2], to: "b")
-        let error = try #require(throws: SystemCallError.self) { try moveToNewName(folder("a"), folder("b")) }
+        let error = try #require(throws: SystemCallError.self) { try moveFileToNewName(folder("a"), folder("b")) }
         #expect(error.code == EEXIST)
-        try moveToNewName(folder("a"), folder("c"))
+        try moveFileToNewName(folder("a"), folder("c"))
         #expect(folder.files() == ["b", "c"])
         #expect(try folder.read("b") == [2])
+    }
+
+    @Test("that has its old and its new name, because a move was interrupted, loses the old one")
+    func interruptedMove() throws {
+        try folder.write([1], to: "old")
+        #expect(link(folder("old"), folder("new")) == 0)
+        try moveFileToNewName(folder("old"), folder("new"))
+        #expect(folder.files() == ["new"])
     }
 
     @Test(

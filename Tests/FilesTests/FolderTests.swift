@@ -49,6 +49,21 @@ struct FolderTests {
         #expect(folder.files() == ["kept/file"])
     }
 
+    @Test("gets a new name, unless something has it")
+    func move() throws {
+        try folder.write([1], to: "a/file")
+        try folder.write([2], to: "b")
+        try makeFolder(folder("empty"), mode: 0o700)
+        for name in ["b", "empty"] {
+            let error = try #require(throws: SystemCallError.self) {
+                try moveFolderToNewName(folder("a"), folder(name))
+            }
+            #expect(error.code == EEXIST)
+        }
+        try moveFolderToNewName(folder("a"), folder("c"))
+        #expect(folder.files() == ["b", "c/file"])
+    }
+
     @Test("is told from what is not there")
     func status() throws {
         #expect(try fileStatus(folder("none")) == nil)

@@ -18,8 +18,8 @@ struct InterruptionTests {
     /// What a run leaves that was cut before one of its moves.
     private func unpublish(_ name: String, tarToo: Bool) throws {
         try makeFolder(lab.folder("pis/.staging"), mode: 0o700)
-        try moveToNewName(lab.folder("pis/\(name)"), lab.folder("pis/.staging/\(name)"))
-        if tarToo { try moveToNewName(lab.folder("pis/\(name).tar.gz"), lab.folder("pis/.staging/\(name).tar.gz")) }
+        try moveFolderToNewName(lab.folder("pis/\(name)"), lab.folder("pis/.staging/\(name)"))
+        if tarToo { try moveFileToNewName(lab.folder("pis/\(name).tar.gz"), lab.folder("pis/.staging/\(name).tar.gz")) }
     }
 
     private func removeLine(of name: String) throws {

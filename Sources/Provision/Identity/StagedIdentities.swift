@@ -54,9 +54,9 @@ extension Deployment {
     private func publish(_ name: PiName) throws {
         do throws(SystemCallError) {
             if try fileStatus(stagedBundle(of: name)) != nil {
-                try moveToNewName(stagedBundle(of: name), bundle(of: name))
+                try moveFileToNewName(stagedBundle(of: name), bundle(of: name))
             }
-            try moveToNewName("\(staging)/\(name)", identity(of: name))
+            try moveFolderToNewName("\(staging)/\(name)", identity(of: name))
         } catch {
             guard error.code == EEXIST else { throw error }
             throw CommandFailure(
