@@ -18,7 +18,7 @@ struct CertificateOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             How many days the certificates made in this run are valid, \(Lifetime.days.lowerBound) to \
-            \(Lifetime.days.upperBound), of which two lie before now for clocks that are slow; never longer than the \
+            \(Lifetime.days.upperBound), of which two lie behind, for Pis whose clocks are late; never longer than the \
             authority's. (default: \(Lifetime.leafDays))
             """, valueName: "n"))
     var days: Int?
@@ -33,7 +33,8 @@ struct CertificateOptions: ParsableArguments {
     func validate() throws {
         guard let days else { return }
         guard Lifetime.days.contains(days) else {
-            throw ValidationError("--days is a number from \(Lifetime.days.lowerBound) to \(Lifetime.days.upperBound), not \(days)")
+            throw ValidationError(
+                "--days is a number from \(Lifetime.days.lowerBound) to \(Lifetime.days.upperBound), not \(days)")
         }
     }
 
@@ -54,7 +55,7 @@ struct CertificateWishes: Sendable {
 enum Lifetime {
     static let authorityDays = 25 * 365
     static let leafDays = 10 * 365
-    /// The two before now count: fewer would have run out when they are made.
+    /// What may be wished. Fewer would end on the day on which they are made.
     static let days = 3...authorityDays
 }
 

@@ -62,7 +62,8 @@ struct ProgramTests {
     @Test(
         "refuses options that cannot be meant, and makes nothing",
         arguments: [
-            ["--days", "0"], ["--days", "2"], ["--days", "9126"], ["--days", "-1"], ["--days", "x"], ["--host", "a,DNS:evil"],
+            ["--days", "0"], ["--days", "2"], ["--days", "9126"], ["--days", "-1"], ["--days", "x"],
+            ["--host", "a,DNS:evil"],
             ["--host", ""],
             ["--host", "http://lab"], ["--trust-domain", "Lab"], ["--trust-domain", "a/b"], ["--trust-domain", ""],
             ["--nonsense"],
