@@ -24,7 +24,7 @@ struct FileTests {
         try folder.write([1], to: "taken")
         #expect(symlink("nowhere", folder("link")) == 0)
         for name in ["taken", "link"] {
-            let error = try #require(throws: SystemCallError.self) {
+            let error = try failure(SystemCallError.self) {
                 try writeNewFile(folder(name), [2], mode: 0o600)
             }
             #expect(error.code == EEXIST)
@@ -52,7 +52,7 @@ struct FileTests {
 
     @Test("that is missing is told with its path and the reason")
     func missing() throws {
-        let error = try #require(throws: SystemCallError.self) { try readFile(folder("none"), limit: 10) }
+        let error = try failure(SystemCallError.self) { try readFile(folder("none"), limit: 10) }
         #expect(error.code == ENOENT)
         #expect(error.description == "cannot open \(folder("none")): No such file or directory")
         #expect(throws: SystemCallError.self) { try writeNewFile(folder("none/file"), [], mode: 0o600) }
@@ -62,7 +62,7 @@ struct FileTests {
     func limit() throws {
         try folder.write(Array(repeating: 7, count: 100), to: "file")
         #expect(try readFile(folder("file"), limit: 100).count == 100)
-        let error = try #require(throws: SystemCallError.self) { try readFile(folder("file"), limit: 99) }
+        let error = try failure(SystemCallError.self) { try readFile(folder("file"), limit: 99) }
         #expect(error.code == EFBIG)
         try folder.write([], to: "empty")
         #expect(try readFile(folder("empty"), limit: 0) == [])
@@ -71,9 +71,9 @@ struct FileTests {
     @Test("that is no regular file is refused without waiting for it")
     func notRegular() throws {
         #expect(mkfifo(folder("fifo"), 0o600) == 0)
-        let fifo = try #require(throws: SystemCallError.self) { try readFile(folder("fifo"), limit: 10) }
+        let fifo = try failure(SystemCallError.self) { try readFile(folder("fifo"), limit: 10) }
         #expect(fifo.code == EINVAL)
-        let directory = try #require(throws: SystemCallError.self) { try readFile(folder.path, limit: 10) }
+        let directory = try failure(SystemCallError.self) { try readFile(folder.path, limit: 10) }
         #expect(directory.code == EISDIR)
     }
 
@@ -81,7 +81,7 @@ struct FileTests {
     func move() throws {
         try folder.write([1], to: "a")
         try folder.write([2], to: "b")
-        let error = try #require(throws: SystemCallError.self) { try moveFileToNewName(folder("a"), folder("b")) }
+        let error = try failure(SystemCallError.self) { try moveFileToNewName(folder("a"), folder("b")) }
         #expect(error.code == EEXIST)
         try moveFileToNewName(folder("a"), folder("c"))
         #expect(folder.files() == ["b", "c"])

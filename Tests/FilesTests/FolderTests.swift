@@ -26,7 +26,7 @@ struct FolderTests {
         try folder.write([], to: "file")
         #expect(symlink("nowhere", folder("link")) == 0)
         for name in ["file", "link"] {
-            let error = try #require(throws: SystemCallError.self) { try makeFolder(folder(name), mode: 0o700) }
+            let error = try failure(SystemCallError.self) { try makeFolder(folder(name), mode: 0o700) }
             #expect(error.code == EEXIST)
         }
     }
@@ -55,7 +55,7 @@ struct FolderTests {
         try folder.write([2], to: "b")
         try makeFolder(folder("empty"), mode: 0o700)
         for name in ["b", "empty"] {
-            let error = try #require(throws: SystemCallError.self) {
+            let error = try failure(SystemCallError.self) {
                 try moveFolderToNewName(folder("a"), folder(name))
             }
             #expect(error.code == EEXIST)

@@ -47,7 +47,8 @@ struct CertificateTests {
         let pi = try context(.client, pem: "pis/north/pi.pem") { try LeafProfile.checkReceiver($0) }
         let (server, client) = try connect(receiver, pi)
         #expect(try LeafProfile.piName(of: #require(server.peerChain)) == PiName("north"))
-        #expect(client.peerChain?.leaf.fingerprint == (try certificate("certs/server.pem")).fingerprint)
+        let certificate = try certificate("certs/server.pem")
+        #expect(client.peerChain?.leaf.fingerprint == certificate.fingerprint)
     }
 
     @Test("of another deployment are refused")

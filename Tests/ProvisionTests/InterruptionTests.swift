@@ -59,7 +59,7 @@ struct InterruptionTests {
         try unpublish("north", tarToo: true)
         try removeLine(of: "north")
         try lab.folder.write(lab.folder.read("ids.txt") + Array("00000000000000aa north\n".utf8), to: "ids.txt")
-        let failure = try #require(throws: CommandFailure.self) { try lab.newPi("north") }
+        let failure = try failure(CommandFailure.self) { try lab.newPi("north") }
         #expect(failure.message == "north exists already")
         #expect(lab.folder.files(below: "pis") == [])
     }

@@ -34,7 +34,7 @@ final class TestDeployment {
         sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void
     ) throws -> CommandFailure {
         let before = try contents()
-        let failure = try #require(throws: CommandFailure.self, sourceLocation: sourceLocation) { try body() }
+        let failure = try failure(CommandFailure.self, body)
         let after = try contents()
         #expect(after == before, "a refusal changes nothing", sourceLocation: sourceLocation)
         return failure
