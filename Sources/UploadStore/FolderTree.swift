@@ -30,7 +30,9 @@ final class FolderTree: Sendable {
     /// `nil` if there is no such folder.
     func existing(_ components: [String]) throws(StoreError) -> Directory? {
         do throws(SystemCallError) {
-            return opensBeneath ? try openBeneath(components) : try openPartByPart(components)
+            if opensBeneath, let folder = openBeneath(components) { return folder }
+            // Also where that failed: this way the error names the part that is in the way.
+            return try openPartByPart(components)
         } catch {
             if error.code == ENOENT { return nil }
             throw folderError(error)
@@ -63,10 +65,10 @@ final class FolderTree: Sendable {
         return folder
     }
 
-    private func openBeneath(_ components: [String]) throws(SystemCallError) -> Directory {
+    private func openBeneath(_ components: [String]) -> Directory? {
         let relative = components.joined(separator: "/")
         let number = retrying { linux_open_beneath(root.file.number, relative, O_RDONLY | O_DIRECTORY, 0) }
-        guard number >= 0 else { throw SystemCallError("open the folder", root.path(of: relative)) }
+        guard number >= 0 else { return nil }
         return Directory(FileDescriptor(takingOwnershipOf: number, path: root.path(of: relative)))
     }
 

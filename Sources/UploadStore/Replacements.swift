@@ -24,13 +24,14 @@ final class Replacements: Sendable {
         self.observe = observe
     }
 
-    /// Makes the intent durable. `content` and `receipt` are synced already.
+    /// Makes the two files and the intent durable.
     func prepare(
         _ place: Place, digest: SHA256Digest, content: TemporaryFile, receipt: TemporaryFile
     ) throws -> Replacement {
         let replacement = Replacement(id: randomName(), pi: place.pi, path: place.path, digest: digest)
         do {
             let intent = try temporaries.make(holding: replacement.contents)
+            try TemporaryFiles.synchronize(content, receipt, intent)
             try content.link(into: directory, as: replacement.contentName)
             observe(.replacementContentLinked)
             try receipt.link(into: directory, as: replacement.receiptName)
@@ -145,7 +146,9 @@ extension Replacements {
             if let current, current.digest == digest { current.renamed(to: name) } else {
                 ReceiptFile(withoutReceiptFor: digest, name: name)
             }
-        try temporaries.make(holding: kept.contents).replace(in: versions, as: receiptName)
+        let temporary = try temporaries.make(holding: kept.contents)
+        try TemporaryFiles.synchronize(temporary)
+        try temporary.replace(in: versions, as: receiptName)
     }
 
     private func exchange(_ replacement: Replacement) throws {

@@ -49,6 +49,11 @@ package struct PathConflict: Hashable, Sendable, CustomStringConvertible {
     package let path: String
     package let wanted: Wanted
 
+    package init(path: String, wanted: Wanted) {
+        self.path = path
+        self.wanted = wanted
+    }
+
     package var description: String {
         switch wanted {
         case .folder: "\(path) is not a folder; move it away, or send under another name"

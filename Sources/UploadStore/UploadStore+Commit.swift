@@ -20,32 +20,21 @@ extension UploadStore {
             let digest = try upload.finishedDigest()
             let place = Place(pi: upload.pi, path: upload.path)
             try replacements.finishUnfinished(at: place)
+            if let modified { try upload.file.setModified(modified) }
             while true {
                 let folder = try tree.durable(place.folder)
                 guard let current = try StoredFile(place.name, in: folder) else {
-                    try makeDurable(upload.file.file, modified: modified)
                     if let signed = try create(place, in: folder, digest, upload.file, receipt) { return signed }
                     continue
                 }
                 if let held = try held(place, in: folder, current, digest: digest, size: upload.size) {
                     return try acknowledge(held, digest, receipt)
                 }
-                try makeDurable(upload.file.file, modified: modified)
                 return try replace(place, digest, upload.file, receipt)
             }
         } catch let error as SystemCallError {
             throw StoreError(error, needed: upload.size)
         }
-    }
-
-    private func makeDurable(_ content: FileDescriptor, modified: Int64?) throws {
-        if let modified {
-            let time = timespec(tv_sec: time_t(modified), tv_nsec: 0)
-            guard futimens(content.number, [time, time]) == 0 else {
-                throw SystemCallError("set the time of", content.path)
-            }
-        }
-        try content.synchronize()
     }
 }
 
@@ -58,6 +47,7 @@ extension UploadStore {
         let signed = try receipt(.created)
         let receiptFile = try temporaries.make(
             holding: ReceiptFile(signed, digest: digest, name: place.name).contents)
+        try TemporaryFiles.synchronize(content, receiptFile)
         try linkReceipt(receiptFile, in: folder, as: place.receiptName)
         observe(.receiptLinked)
         var isLinked = false
@@ -134,8 +124,10 @@ extension UploadStore {
             try beside.file.synchronize()
         } else {
             // A file that somebody put there by hand, or whose receipt was lost.
-            let receiptFile = ReceiptFile(signed, digest: digest, name: held.name)
-            try temporaries.make(holding: receiptFile.contents).replace(in: held.folder, as: receiptName)
+            let receiptFile = try temporaries.make(
+                holding: ReceiptFile(signed, digest: digest, name: held.name).contents)
+            try TemporaryFiles.synchronize(receiptFile)
+            try receiptFile.replace(in: held.folder, as: receiptName)
         }
         try held.folder.synchronize()
         return signed

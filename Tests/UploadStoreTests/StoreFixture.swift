@@ -11,9 +11,11 @@ struct StoreFixture {
     let root: String
     let store: UploadStore
 
-    init(features: SystemFeatures? = nil, observe: @escaping StepObserver = { _ in }) throws {
-        folder = try TemporaryFolder()
-        root = folder("received_files")
+    init(
+        in folder: TemporaryFolder? = nil, features: SystemFeatures? = nil, observe: @escaping StepObserver = { _ in }
+    ) throws {
+        self.folder = try folder ?? TemporaryFolder()
+        root = self.folder("received_files")
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
         store = try UploadStore(opening: root, features: features, observe: observe)
     }

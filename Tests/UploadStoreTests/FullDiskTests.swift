@@ -1,0 +1,108 @@
+import Foundation
+import TestSupport
+import Testing
+import UploadProtocol
+import UploadStore
+
+@Suite(
+    "A full disk", .enabled(if: SmallDisk.isAvailable, "needs root and loop devices: a disk of 20 MB is mounted"))
+struct FullDiskTests {
+    @Test("refuses an upload before its first byte, or at the byte that does not fit")
+    func whileWriting() async throws {
+        try await withStore { store, root, filler in
+            let path = try UploadPath(segments: ["a"])
+            expectInsufficientSpace { try store.begin(pi: PiName("pi-01")!, path: path, size: 30 << 20) }
+            do {
+                let upload = try store.begin(pi: PiName("pi-01")!, path: path, size: 8 << 20)
+                let piece = [UInt8](repeating: 7, count: 1 << 20)
+                try upload.write(piece)
+                try filler.fill()
+                expectInsufficientSpace { for _ in 0..<7 { try upload.write(piece) } }
+            }
+            filler.empty()
+            #expect(store.reservedSpace == 0)
+            #expect(try store.put([UInt8](repeating: 7, count: 8 << 20), "a") == .created)
+        }
+    }
+
+    @Test("undoes a commit that does not fit any more, and the next one works when there is room again")
+    func whileCommitting() async throws {
+        try await withStore { store, root, filler in
+            try store.put("one".utf8, "a")
+            try filler.fill()
+            let before = files(root)
+            expectInsufficientSpace { try store.put([], "folder/deep/new") }
+            expectInsufficientSpace { try store.put([], "new") }
+            expectInsufficientSpace { try store.put([], "a") }
+            #expect(files(root) == before)
+            filler.empty()
+            #expect(try store.put([], "folder/deep/new") == .created)
+            #expect(try store.put([], "a") == .replaced)
+        }
+    }
+
+    @Test("may be full of names instead of bytes")
+    func withoutInodes() async throws {
+        try await withStore(["-N", "64"]) { store, root, filler in
+            try store.put("one".utf8, "a")
+            var stored = 0
+            expectInsufficientSpace {
+                while stored < 100 {
+                    try store.put("one".utf8, "file-\(stored)")
+                    stored += 1
+                }
+            }
+            #expect(stored > 5)
+            #expect(files(root).count == 2 * stored + 3)
+            expectInsufficientSpace { try store.put("two".utf8, "a") }
+            for number in 0..<stored { try FileManager.default.removeItem(atPath: "\(root)/pi-01/file-\(number)") }
+            #expect(try store.put("two".utf8, "a") == .replaced)
+        }
+    }
+
+    private func withStore(
+        _ options: [String] = [], _ body: (UploadStore, _ root: String, Filler) throws -> Void
+    ) async throws {
+        try await SmallDisk(options).use { mountPoint in
+            let root = "\(mountPoint)/received_files"
+            try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
+            try body(UploadStore(opening: root), root, Filler(path: "\(mountPoint)/filler"))
+        }
+    }
+
+    private func files(_ root: String) -> [String] {
+        (FileManager.default.enumerator(atPath: root)?.compactMap { $0 as? String } ?? []).filter {
+            var isFolder: ObjCBool = false
+            return FileManager.default.fileExists(atPath: "\(root)/\($0)", isDirectory: &isFolder) && !isFolder.boolValue
+        }.sorted()
+    }
+
+    private func expectInsufficientSpace(
+        sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> some Any
+    ) {
+        #expect(sourceLocation: sourceLocation) {
+            _ = try body()
+        } throws: {
+            if case StoreError.insufficientSpace = $0 { true } else { false }
+        }
+    }
+}
+
+/// Takes all the space that is left.
+private struct Filler {
+    let path: String
+
+    func fill() throws {
+        let file = try #require(fopen(path, "w"))
+        setbuf(file, nil)
+        // To the last block: what a large piece leaves, a small one takes.
+        for size in [1 << 20, 1 << 12, 1 << 10] {
+            let piece = [UInt8](repeating: 1, count: size)
+            while fwrite(piece, 1, size, file) == size {}
+        }
+        fclose(file)
+        sync()
+    }
+
+    func empty() { unlink(path) }
+}
