@@ -104,14 +104,11 @@ struct InterruptionTests {
     @Test("by SIGKILL, at any moment, is put right by the next run")
     func killed() async throws {
         for round in 0..<30 {
-            let logs = try TemporaryFolder()
-            let process = try Program.prepare(
-                "provision", ["new-pi"], in: lab.folder.path, environment: [:], logs: logs)
-            try process.run()
+            let provision = try Program(starting: "provision", ["new-pi"], in: lab.folder.path)
             // Not to wait for anything: this is the fault that is made, sooner and later in each run.
             usleep(UInt32(round % 10) * 4_000 + UInt32.random(in: 0..<4_000))
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
+            provision.send(signal: SIGKILL)
+            _ = try await provision.outcome()
             if round % 3 == 2 {
                 try lab.newPi()
                 try lab.expectWhole()

@@ -28,7 +28,7 @@ package final class RawClient {
 
     /// Connects to 127.0.0.1 and shakes hands. In TLS 1.3 that succeeds even if the server refuses our certificate.
     package init(port: Int, context: TLSContext) throws {
-        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         tls = try TLSConnection(context: context, serverName: "secure-receiver")
         var patience = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
@@ -117,7 +117,7 @@ package final class RawClient {
 
     private func fill() throws {
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)
-        let count = recv(socket, &buffer, buffer.count, 0)
+        let count = repeated { recv(socket, &buffer, buffer.count, 0) }
         guard count > 0 else {
             throw Failure(count == 0 ? "the server closed the connection" : "recv: \(String(cString: strerror(errno)))")
         }
@@ -130,7 +130,9 @@ package final class RawClient {
             let count = buffer.withUnsafeMutableBytes { tls.takeCiphertext(into: $0) }
             var sent = 0
             while sent < count {
-                let result = buffer[sent..<count].withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+                let result = buffer[sent..<count].withUnsafeBytes { bytes in
+                    repeated { Glibc.send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
+                }
                 guard result > 0 else { throw Failure("send: \(String(cString: strerror(errno)))") }
                 sent += result
             }
@@ -150,6 +152,14 @@ package final class RawClient {
         guard bytes.count >= range.upperBound + length else { return nil }
         let body = Array(bytes[range.upperBound..<(range.upperBound + length)])
         return (Response(status: status, fields: fields, body: body), range.upperBound + length)
+    }
+}
+
+/// Once more for each signal that interrupts the call.
+private func repeated(_ call: () -> Int) -> Int {
+    while true {
+        let result = call()
+        if result >= 0 || errno != EINTR { return result }
     }
 }
 
