@@ -98,6 +98,15 @@ let package = Package(
         .testTarget(
             name: "UploadStoreTests", dependencies: ["Files", "OpenSSL", "TestSupport", "UploadProtocol", "UploadStore"],
             swiftSettings: strict),
+        .testTarget(
+            name: "MessageSignaturesTests", dependencies: ["MessageSignatures", "OpenSSL"], swiftSettings: strict),
+        .testTarget(
+            name: "SecureSenderTests",
+            dependencies: [
+                "CertificateAuthority", "CommandSupport", "Files", "MessageSignatures", "OpenSSL", "SecureSender",
+                "TestSupport", "UploadProtocol",
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

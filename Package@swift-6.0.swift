@@ -46,6 +46,15 @@ let package = Package(
         .testTarget(
             name: "UploadProtocolTests", dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
             swiftSettings: strict),
+        .testTarget(
+            name: "MessageSignaturesTests", dependencies: ["MessageSignatures", "OpenSSL"], swiftSettings: strict),
+        .testTarget(
+            name: "SecureSenderTests",
+            dependencies: [
+                "CertificateAuthority", "CommandSupport", "Files", "MessageSignatures", "OpenSSL", "SecureSender",
+                "TestSupport", "UploadProtocol",
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
