@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
@@ -62,4 +63,15 @@ static inline int linux_clock_is_synchronised(void) {
     memset(&query, 0, sizeof query);
     int state = adjtimex(&query);
     return state != -1 && state != TIME_ERROR && (query.status & STA_UNSYNC) == 0;
+}
+
+// Whether the processor has AES instructions (getauxval(3)). Only ARM processors of today lack them: the one of a Pi 4 does.
+static inline int linux_processor_has_aes(void) {
+#if defined(__aarch64__)
+    return (getauxval(AT_HWCAP) & (1 << 3) /* HWCAP_AES */) != 0;
+#elif defined(__arm__)
+    return (getauxval(AT_HWCAP2) & (1 << 0) /* HWCAP2_AES */) != 0;
+#else
+    return 1;
+#endif
 }

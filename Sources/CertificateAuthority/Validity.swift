@@ -1,16 +1,16 @@
+import UploadProtocol
+
 /// From when to when a certificate counts, in seconds since 1970.
 package struct Validity: Hashable, Sendable {
     package let notBefore: Int64
     package let notAfter: Int64
 
     private static let secondsOfDay: Int64 = 86_400
-    /// A Pi without a battery clock may be behind: certificates start two days before they are made.
-    private static let headStart: Int64 = 2 * secondsOfDay
 
     /// `now`: seconds since 1970. `days`: the whole span, the two days before now included, so that a certificate of
     /// 90 days is one for whoever measures it; at least 3.
     package init(now: Int64, days: Int) {
-        notBefore = now - Self.headStart
+        notBefore = now - LeafProfile.headStart
         notAfter = notBefore + Int64(days) * Self.secondsOfDay
     }
 
@@ -20,5 +20,5 @@ package struct Validity: Hashable, Sendable {
     }
 
     /// When a certificate that starts at `notBefore` was made.
-    package static func made(notBefore: Int64) -> Int64 { notBefore + headStart }
+    package static func made(notBefore: Int64) -> Int64 { notBefore + LeafProfile.headStart }
 }

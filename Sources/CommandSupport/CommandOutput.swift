@@ -36,6 +36,12 @@ package enum CommandOutput {
         }
     }
 
+    /// Text from elsewhere for the middle of a line: without newlines, and no longer than `limit` characters.
+    package static func oneLine(_ text: String, limit: Int = 300) -> String {
+        let line = String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "\n" ? " " : $0 }))
+        return printable(line.count > limit ? "\(line.prefix(limit))…" : line)
+    }
+
     private static func isHostile(_ scalar: Unicode.Scalar) -> Bool {
         (scalar.properties.generalCategory == .control && scalar != "\n") || scalar.properties.isBidiControl
     }

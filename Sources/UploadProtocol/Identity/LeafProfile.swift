@@ -5,6 +5,8 @@ package import OpenSSL
 package enum LeafProfile {
     /// The DNS name that every receiver's certificate carries and every sender asks for, whatever address it dials.
     package static let receiverName = "secure-receiver"
+    /// Seconds by which certificates start before they are made: a Pi without a battery clock may be behind.
+    package static let headStart: Int64 = 2 * 86_400
 
     /// The name of the Pi that presents `chain`, in the trust domain of the root that issued it.
     package static func piName(of chain: VerifiedChain) throws(ProfileViolation) -> PiName {

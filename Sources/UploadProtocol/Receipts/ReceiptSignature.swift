@@ -68,7 +68,8 @@ package enum ReceiptSignature {
             let certificate = SHA256Digest(hex: rest[rest.index(after: quote)...].prefix(64))
         else { return nil }
         let parameters = parameters(created: created, certificate: certificate)
-        return signatureInput == "\(label)=\(parameters.serialized)" ? parameters : nil
+        // By bytes: two strings that differ in their bytes can be equal to Swift (U+037E and `;`).
+        return signatureInput.utf8.elementsEqual("\(label)=\(parameters.serialized)".utf8) ? parameters : nil
     }
 
     /// Reads exactly `receipt=:…:`; `nil` for anything else.
