@@ -1,1 +1,119 @@
-@main struct Main { static func main() {} }
+import ArgumentParser
+import CommandSupport
+import Files
+import Glibc
+import UploadProtocol
+
+@main
+struct SecureSender: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "secure-sender",
+        abstract:
+            "Brings a folder's files to the lab's receiver, and moves each to sent_files once the receiver has it.",
+        discussion: """
+            EXAMPLE
+              $ ls
+              ca.pem  data_logs  pi.pem  secret.py
+              $ secure-sender 192.168.1.20 data_logs
+              Sending 2 files to https://192.168.1.20:3500 as pi-01
+                station3_2026-05-16T101500Z.json  2.1 kB  sent
+                station3_2026-05-16T102000Z.json  2.0 kB  sent
+              2 files sent, moved to /home/pi/sent_files
+
+            Files whose name begins with a dot and symbolic links are left out. What could not be sent stays and waits \
+            for the next run.
+
+            EXIT STATUS
+              0 all sent, or nothing to send   64 usage   66 no such folder   69 receiver not reached
+              73 files cannot be moved   75 some files wait for the next run   77 authentication failed   78 no identity
+            """)
+
+    // Optional, so that their lack gives our own message.
+    @Argument(help: "The receiver: an IPv4 or IPv6 address, or a host name.")
+    var ip: String?
+
+    @Argument(help: "The folder whose files are sent.")
+    var dir: String?
+
+    @Option(help: "The port that the receiver listens on.")
+    var port: UInt16 = 3500
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder with secret.py, pi.pem and ca.pem; else the current folder, the program's, ~/.config/secure-sender or /etc/secure-sender, whichever has a secret.py.",
+            valueName: "dir"))
+    var identity: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where sent files go, on the same disk; else sent_files beside the folder that is sent.", valueName: "dir"))
+    var sentDir: String?
+
+    mutating func validate() throws {
+        guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
+    }
+
+    mutating func run() throws {
+        // A receiver that closes, or a reader of our output that ends, is told by the call itself.
+        signal(SIGPIPE, SIG_IGN)
+        let status = try send()
+        if status != .success { throw ExitCode(status.rawValue) }
+    }
+
+    private func send() throws(CommandFailure) -> ExitStatus {
+        guard let ip, let dir else { throw .missingArguments }
+        let report = TextReport()
+        let source = try sourceFolder(dir)
+        let folder = try IdentityFolder.first(of: IdentityFolder.candidates(chosen: identity))
+        let identity = try PiIdentity(readingFrom: folder)
+        identity.warnings.forEach { report(.notice($0)) }
+        guard let receiver = ReceiverAddress(ip, port: port) else { throw .notAnAddress(ip, port: port) }
+        let sentFolder = try SentFolder.open(sentDir, for: source)
+        let scan = try scan(source, leavingOut: sentFolder)
+        let unreadable = tell(of: scan, report)
+        guard !scan.entries.isEmpty else {
+            report(.nothingToSend(folder: dir))
+            return unreadable ? .temporaryFailure : .success
+        }
+        let clock = SenderClock(
+            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
+        let run = SendRun(
+            to: receiver, as: identity, files: scan.entries, from: source, sentFolder: sentFolder, clock: clock,
+            settings: SenderSettings(), report: { report($0) })
+        let status = try run.run()
+        return status == .success && unreadable ? .temporaryFailure : status
+    }
+
+    private func sourceFolder(_ path: String) throws(CommandFailure) -> Folder {
+        guard let resolved = realPath(path) else {
+            throw .notADirectory(path, reason: String(cString: strerror(errno)))
+        }
+        do throws(SystemCallError) { return try Folder(opening: resolved) } catch {
+            throw .notADirectory(path, reason: error.reason)
+        }
+    }
+
+    private func scan(_ source: Folder, leavingOut sentFolder: Folder) throws(CommandFailure) -> FileScan {
+        do throws(SystemCallError) { return try FileScan(of: source, leavingOut: sentFolder) } catch {
+            throw .notADirectory(dir ?? source.path, reason: "\(error)")
+        }
+    }
+
+    /// What of the folder is not sent; true if some of it should be.
+    private func tell(of scan: FileScan, _ report: TextReport) -> Bool {
+        if let example = scan.refused.example {
+            report(
+                .notice(
+                    "\(counted(scan.refused.count, "name")) left out that the receiver does not take, such as "
+                        + "\(CommandOutput.oneLine(example.name)): \(example.reason)"))
+        }
+        for error in scan.unreadable {
+            report(.failed(.notSent(error.path, reason: "\(error)")))
+        }
+        return !scan.unreadable.isEmpty
+    }
+
+    static func main() {
+        runToExit()
+    }
+}

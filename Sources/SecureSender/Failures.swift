@@ -1,0 +1,58 @@
+import CommandSupport
+import UploadProtocol
+
+/// The messages that scripts and people look for, word for word at the start of the line.
+extension CommandFailure {
+    static let missingArguments = CommandFailure(
+        "Missing arguments", reason: "the receiver's address and the folder to send are needed",
+        hint: "secure-sender 192.168.1.20 data_logs", exitCode: .usage)
+
+    static func notADirectory(_ folder: String, reason: String) -> CommandFailure {
+        CommandFailure(
+            "\(CommandOutput.oneLine(folder)) not a valid directory", reason: reason,
+            hint: "name the folder that the station writes its files to", exitCode: .noInput)
+    }
+
+    static func identityNotFound(
+        reason: String,
+        hint: String =
+            "put secret.py, pi.pem and ca.pem, as `provision new-pi` made them, into one folder and name it with --identity"
+    ) -> CommandFailure {
+        CommandFailure("PI id not found", reason: reason, hint: hint, exitCode: .configuration)
+    }
+
+    static func notReached(_ receiver: ReceiverAddress, reason: String, hint: String? = nil) -> CommandFailure {
+        CommandFailure(
+            "\(receiver.url) could not be reached", reason: reason,
+            hint: hint ?? "is secure-receiver running there, and does its firewall let port \(receiver.port) through?",
+            exitCode: .unavailable)
+    }
+
+    static func notAnAddress(_ text: String, port: UInt16) -> CommandFailure {
+        CommandFailure(
+            "https://\(CommandOutput.oneLine(text)):\(port) could not be reached",
+            reason: "that is neither an address nor a host name",
+            hint: "give it alone, such as 192.168.1.20, fe80::1%wlan0 or lab-server; the port goes to --port",
+            exitCode: .unavailable)
+    }
+
+    static func authenticationFailed(reason: String, hint: String) -> CommandFailure {
+        CommandFailure("Authentication failed", reason: reason, hint: hint, exitCode: .authenticationFailed)
+    }
+
+    static func notSent(_ file: String, reason: String, hint: String? = nil) -> CommandFailure {
+        CommandFailure(
+            "\(CommandOutput.oneLine(file)) could not be sent", reason: reason, hint: hint, exitCode: .temporaryFailure)
+    }
+
+    static func notSent(_ path: UploadPath, reason: String, hint: String? = nil) -> CommandFailure {
+        notSent(path.description, reason: reason, hint: hint)
+    }
+
+    static func sentFolder(_ folder: String, reason: String) -> CommandFailure {
+        CommandFailure(
+            "Sent files cannot be moved to \(CommandOutput.oneLine(folder))", reason: reason,
+            hint: "name another folder on the same disk with --sent-dir; nothing has been sent", exitCode: .cannotCreate
+        )
+    }
+}

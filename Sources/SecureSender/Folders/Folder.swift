@@ -1,0 +1,153 @@
+import CLinux
+import Files
+import Glibc
+
+/// A folder held open: what is done below it goes by its descriptor, so that nobody can put another in its place.
+struct Folder: Sendable {
+    let descriptor: FileDescriptor
+
+    /// For messages.
+    var path: String { descriptor.path }
+
+    init(opening path: String) throws(SystemCallError) {
+        descriptor = try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY)
+    }
+
+    private init(_ descriptor: FileDescriptor) {
+        self.descriptor = descriptor
+    }
+
+    func path(of name: String) -> String { "\(path)/\(name)" }
+
+    /// openat(2); a symbolic link is refused (ELOOP).
+    func open(_ name: String, _ flags: Int32, mode: mode_t = 0) throws(SystemCallError) -> FileDescriptor {
+        let number = openat(descriptor.number, name, flags | O_NOFOLLOW | O_CLOEXEC, mode)
+        guard number >= 0 else { throw SystemCallError("open", path(of: name)) }
+        return FileDescriptor(takingOwnershipOf: number, path: path(of: name))
+    }
+
+    func folder(_ name: String) throws(SystemCallError) -> Folder {
+        Folder(try open(name, O_RDONLY | O_DIRECTORY))
+    }
+
+    /// Goes down part by part: each link on the way is refused, as openat(2) alone refuses only the last.
+    func folder(_ names: some Collection<String>) throws(SystemCallError) -> Folder {
+        var folder = self
+        for name in names {
+            folder = try folder.folder(name)
+        }
+        return folder
+    }
+
+    /// The folder of that name, made durably if it is not there.
+    func makeFolder(_ name: String) throws(SystemCallError) -> Folder {
+        if mkdirat(descriptor.number, name, 0o777) == 0 {
+            try synchronize()
+        } else if errno != EEXIST {
+            throw SystemCallError("create", path(of: name))
+        }
+        return try folder(name)
+    }
+
+    /// `nil` if nothing has that name. Links are not followed.
+    func status(of name: String) throws(SystemCallError) -> stat? {
+        var status = stat()
+        if fstatat(descriptor.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { return status }
+        guard errno == ENOENT else { throw SystemCallError("look at", path(of: name)) }
+        return nil
+    }
+
+    func remove(_ name: String) throws(SystemCallError) {
+        guard unlinkat(descriptor.number, name, 0) == 0 else { throw SystemCallError("remove", path(of: name)) }
+    }
+
+    /// Moves `name` to `target` of another folder of the same file system; fails with EEXIST and never overwrites.
+    func move(_ name: String, to folder: Folder, as target: String) throws(SystemCallError) {
+        guard linux_rename_new(descriptor.number, name, folder.descriptor.number, target) == 0 else {
+            throw SystemCallError("move \(path(of: name)) to", folder.path(of: target))
+        }
+    }
+
+    /// Makes the names in it durable.
+    func synchronize() throws(SystemCallError) {
+        try descriptor.synchronize()
+    }
+
+    /// Waits for its turn among the runs that work in this folder; the lock goes with the answer.
+    func lock() throws(SystemCallError) -> FileDescriptor {
+        let own = try reopened()
+        while flock(own.number, LOCK_EX) != 0 {
+            guard errno == EINTR else { throw SystemCallError("lock", path) }
+        }
+        return own
+    }
+
+    /// All names but `.` and `..`, as the bytes that the file system has.
+    func names() throws(SystemCallError) -> [[UInt8]] {
+        // fdopendir(3) takes the descriptor over, and a copy would share its position.
+        let number = openat(descriptor.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard number >= 0, let stream = fdopendir(number) else { throw SystemCallError("read", path) }
+        defer { closedir(stream) }
+        var names: [[UInt8]] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw SystemCallError("read", path) }
+                return names
+            }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: UInt8.self, capacity: 256) {
+                    Array(UnsafeBufferPointer(start: $0, count: strlen($0)))
+                }
+            }
+            if name != [UInt8(ascii: ".")], name != Array("..".utf8) { names.append(name) }
+        }
+    }
+
+    private func reopened() throws(SystemCallError) -> FileDescriptor {
+        let number = openat(descriptor.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard number >= 0 else { throw SystemCallError("open", path) }
+        return FileDescriptor(takingOwnershipOf: number, path: path)
+    }
+}
+
+/// The path without links and dots; `nil` if there is nothing.
+func realPath(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+}
+
+extension Folder {
+    /// Writes a file that does not exist yet, whole or not at all, and its contents durably; its name becomes durable
+    /// with `synchronize()`. Throws EEXIST if the name is taken.
+    func writeNewFile(_ name: String, _ contents: [UInt8]) throws(SystemCallError) {
+        let number = linux_open_unnamed(descriptor.number, 0o644)
+        guard number >= 0 else {
+            // Not every file system has files without a name (open(2), O_TMPFILE); FAT on a stick has not.
+            guard [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(errno) else {
+                throw SystemCallError("create a file in", path)
+            }
+            return try writeNamedFile(name, contents)
+        }
+        let file = FileDescriptor(takingOwnershipOf: number, path: path(of: name))
+        try file.write(contents)
+        try file.synchronize()
+        guard linux_link_unnamed(number, descriptor.number, name) == 0 else {
+            throw SystemCallError("create", path(of: name))
+        }
+    }
+
+    private func writeNamedFile(_ name: String, _ contents: [UInt8]) throws(SystemCallError) {
+        let temporary = ".receipt-\(UInt64.random(in: .min ... .max))"
+        let file = try open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
+        do throws(SystemCallError) {
+            try file.write(contents)
+            try file.synchronize()
+            try move(temporary, to: self, as: name)
+        } catch {
+            try? remove(temporary)
+            throw error
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Files
+import Glibc
+import OpenSSL
+import UploadProtocol
+
+/// A file as it was when it was hashed.
+struct OutgoingFile: Hashable, Sendable {
+    let path: UploadPath
+    let fingerprint: Fingerprint
+    let digest: SHA256Digest
+
+    var size: Int64 { fingerprint.size }
+}
+
+/// Why a file is left for the next run before anything of it could be sent.
+enum FileObstacle: Error, Hashable, CustomStringConvertible {
+    case changed
+    case notARegularFile
+    case failed(SystemCallError)
+
+    var description: String {
+        switch self {
+        case .changed: "it changed while it was being sent"
+        case .notARegularFile: "it is no longer a regular file"
+        case .failed(let error): "\(error)"
+        }
+    }
+}
+
+/// Opens a file below `folder` for reading, whatever has its name now: a link is refused and a FIFO does not hold us up.
+func openForSending(_ path: UploadPath, below folder: Folder) throws(FileObstacle) -> (FileDescriptor, Fingerprint) {
+    let file: FileDescriptor
+    let status: stat
+    do throws(SystemCallError) {
+        let parent = try folder.folder(path.segments.dropLast())
+        file = try parent.open(path.name, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        status = try file.status()
+    } catch {
+        throw .failed(error)
+    }
+    guard status.isRegularFile else { throw .notARegularFile }
+    return (file, Fingerprint(status))
+}
+
+/// Hashes a file piece by piece, so that a connection can be looked after meanwhile.
+final class FileHashing {
+    let path: UploadPath
+    let file: FileDescriptor
+    private let fingerprint: Fingerprint
+    private var hash: SHA256? = SHA256()
+    private var position: Int64 = 0
+
+    init(_ path: UploadPath, below folder: Folder) throws(FileObstacle) {
+        self.path = path
+        (file, fingerprint) = try openForSending(path, below: folder)
+    }
+
+    /// Hashes at most `budget` bytes and takes them off it; returns the file when all of it is hashed.
+    func advance(_ budget: inout Int, with buffer: UnsafeMutableRawBufferPointer) throws(FileObstacle) -> OutgoingFile?
+    {
+        while position < fingerprint.size {
+            guard budget > 0 else { return nil }
+            let count = try readPiece(of: file, at: position, end: fingerprint.size, into: buffer)
+            hash?.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            position += Int64(count)
+            budget -= count
+        }
+        guard let digest = hash.take()?.finish(), try currentFingerprint() == fingerprint else { throw .changed }
+        return OutgoingFile(path: path, fingerprint: fingerprint, digest: digest)
+    }
+
+    private func currentFingerprint() throws(FileObstacle) -> Fingerprint {
+        do throws(SystemCallError) { return Fingerprint(try file.status()) } catch { throw .failed(error) }
+    }
+}
+
+/// The bytes of a request's body that have still to be read.
+struct FileBody {
+    let file: OutgoingFile
+    private let descriptor: FileDescriptor
+    private var position: Int64 = 0
+
+    init(_ file: OutgoingFile, descriptor: FileDescriptor) {
+        self.file = file
+        self.descriptor = descriptor
+    }
+
+    /// Opens a file that was hashed before; throws `changed` if it is another now.
+    init(reopening file: OutgoingFile, below folder: Folder) throws(FileObstacle) {
+        let (descriptor, fingerprint) = try openForSending(file.path, below: folder)
+        guard fingerprint == file.fingerprint else { throw .changed }
+        self.init(file, descriptor: descriptor)
+    }
+
+    var isComplete: Bool { position == file.size }
+
+    /// Reads the next piece; throws `changed` where the file has become shorter.
+    mutating func next(into buffer: UnsafeMutableRawBufferPointer) throws(FileObstacle) -> Int {
+        let count = try readPiece(of: descriptor, at: position, end: file.size, into: buffer)
+        position += Int64(count)
+        return count
+    }
+}
+
+private func readPiece(
+    of file: FileDescriptor, at position: Int64, end: Int64, into buffer: UnsafeMutableRawBufferPointer
+) throws(FileObstacle) -> Int {
+    while true {
+        let count = pread(
+            file.number, buffer.baseAddress, Int(min(Int64(buffer.count), end - position)), off_t(position))
+        if count > 0 { return count }
+        guard count < 0 else { throw .changed }
+        guard errno == EINTR else { throw .failed(SystemCallError("read", file.path)) }
+    }
+}

@@ -1,0 +1,180 @@
+import Files
+import Glibc
+import OpenSSL
+
+/// A TLS connection over a non-blocking socket. Reading and writing take turns in one place, so that neither side can
+/// hold the other up: we never write without reading.
+final class SecureChannel {
+    /// Why nothing more comes.
+    enum End: Error, Hashable {
+        /// The receiver said that it is done.
+        case closed
+        /// The connection ended without that word.
+        case cut(String)
+        case refused(TLSError)
+        case timedOut
+    }
+
+    struct Activity {
+        /// Bytes that the kernel took.
+        var sent = 0
+        /// Plaintext.
+        var received: [UInt8] = []
+        var end: End?
+    }
+
+    private let socket: FileDescriptor
+    private let tls: TLSConnection
+    private var unsent: [UInt8] = []
+    private var unsentStart = 0
+    private let buffer = PieceBuffer()
+    /// The peer takes no more. Its last words may still wait to be read: the alert that refuses our certificate, or the
+    /// answer that refuses a file.
+    private(set) var writeFailure: SystemCallError?
+
+    init(_ socket: FileDescriptor, context: TLSContext, serverName: String) throws(OpenSSLError) {
+        self.socket = socket
+        tls = try TLSConnection(context: context, serverName: serverName)
+    }
+
+    /// Bytes that wait for the socket.
+    var unsentCount: Int { unsent.count - unsentStart }
+
+    /// Of the receiver; there after the handshake.
+    var peerCertificate: Certificate? { tls.peerChain?.leaf }
+
+    func handshake(timeLimit: Duration) throws(End) {
+        let deadline = Uptime.now + timeLimit
+        while true {
+            let state: TLSConnection.Handshake
+            do throws(TLSError) {
+                state = try tls.handshake()
+            } catch {
+                // The alert with which we refuse is on its way out, as far as the socket takes it.
+                takeCiphertext()
+                _ = flush()
+                throw .refused(error)
+            }
+            takeCiphertext()
+            _ = flush()
+            if state == .complete { return }
+            guard Uptime.now < deadline else { throw .timedOut }
+            wait(until: deadline, forWriting: unsentCount > 0)
+            if let end = takeFromSocket() { throw end }
+        }
+    }
+
+    func send(_ plaintext: [UInt8]) throws(TLSError) {
+        var rest = plaintext[...]
+        while !rest.isEmpty {
+            let count = min(rest.count, buffer.bytes.count)
+            buffer.bytes.copyBytes(from: rest.prefix(count))
+            try send(buffer.prefix(count))
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Encrypts `plaintext` into the bytes that wait.
+    func send(_ plaintext: UnsafeRawBufferPointer) throws(TLSError) {
+        guard writeFailure == nil else { return }
+        try tls.write(plaintext)
+        takeCiphertext()
+    }
+
+    /// Writes what the socket takes, waits until it can be read or written, at most `time`, and reads once.
+    /// `hasMore`: whether the caller has more to send as soon as the socket takes it.
+    func exchange(waiting time: Duration, hasMore: Bool) -> Activity {
+        var activity = Activity()
+        activity.sent = flush()
+        wait(until: .now + time, forWriting: hasMore || unsentCount > 0)
+        activity.sent += flush()
+        let end = takeFromSocket()
+        activity.end = decrypt(into: &activity.received) ?? end
+        return activity
+    }
+
+    /// Says that nothing more will be sent, as far as the socket takes it.
+    func close() {
+        tls.closeOutput()
+        takeCiphertext()
+        _ = flush()
+    }
+}
+
+extension SecureChannel {
+    private func wait(until deadline: Uptime, forWriting: Bool) {
+        var events = Int16(POLLIN)
+        if forWriting, writeFailure == nil { events |= Int16(POLLOUT) }
+        var event = pollfd(fd: socket.number, events: events, revents: 0)
+        // A signal ends the wait early; the caller comes again.
+        _ = poll(&event, 1, (deadline - .now).milliseconds)
+    }
+
+    private func takeCiphertext() {
+        var count = tls.takeCiphertext(into: buffer.bytes)
+        while count > 0 {
+            unsent += buffer.prefix(count)
+            count = tls.takeCiphertext(into: buffer.bytes)
+        }
+    }
+
+    /// One write: more would fill the kernel's buffer beyond what TCP_NOTSENT_LOWAT lets it hoard.
+    private func flush() -> Int {
+        guard unsentCount > 0, writeFailure == nil else { return 0 }
+        let count = unsent.withUnsafeBytes { bytes in
+            Glibc.send(
+                socket.number, bytes.baseAddress?.advanced(by: unsentStart), bytes.count - unsentStart,
+                Int32(MSG_NOSIGNAL))
+        }
+        guard count > 0 else {
+            if errno != EAGAIN, errno != EINTR {
+                writeFailure = SystemCallError("send to", socket.path)
+                forgetUnsent()
+            }
+            return 0
+        }
+        unsentStart += count
+        if unsentCount == 0 {
+            forgetUnsent()
+        } else if unsentStart >= unsent.count / 2 {
+            unsent.removeFirst(unsentStart)
+            unsentStart = 0
+        }
+        return count
+    }
+
+    private func forgetUnsent() {
+        unsent.removeAll(keepingCapacity: true)
+        unsentStart = 0
+    }
+
+    private func takeFromSocket() -> End? {
+        let count = recv(socket.number, buffer.bytes.baseAddress, buffer.bytes.count, 0)
+        if count > 0 {
+            tls.receive(buffer.prefix(count))
+            return nil
+        }
+        if count == 0 { return .cut("the receiver closed the connection") }
+        if errno == EAGAIN || errno == EINTR { return nil }
+        return .cut(SystemCallError("read from", socket.path).reason)
+    }
+
+    private func decrypt(into plaintext: inout [UInt8]) -> End? {
+        while true {
+            do throws(TLSError) {
+                switch try tls.read(into: buffer.bytes) {
+                case .bytes(let count):
+                    plaintext += buffer.prefix(count)
+                case .needsMoreInput:
+                    // An update of the keys may want an answer.
+                    takeCiphertext()
+                    return nil
+                case .closed:
+                    return .closed
+                }
+            } catch {
+                return .refused(error)
+            }
+        }
+    }
+}

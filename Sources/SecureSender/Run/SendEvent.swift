@@ -1,0 +1,53 @@
+import CommandSupport
+import UploadProtocol
+
+/// What a run tells while it goes on.
+enum SendEvent: Hashable, Sendable {
+    case started(files: Int, receiver: String, pi: PiName)
+    /// `keptAs`: another name below the sent folder, where its own was taken.
+    case sent(UploadPath, size: Int64, wasThere: Bool, keptAs: UploadPath?)
+    case failed(CommandFailure)
+    /// A sentence that needs no action to go on.
+    case notice(String)
+    case finished(sent: Int, folder: String)
+    case nothingToSend(folder: String)
+}
+
+/// Tells people.
+struct TextReport: Sendable {
+    func callAsFunction(_ event: SendEvent) {
+        switch event {
+        case .started(let files, let receiver, let pi):
+            CommandOutput.say("Sending \(counted(files, "file")) to \(receiver) as \(pi)")
+        case .sent(let path, let size, let wasThere, let keptAs):
+            let kept = keptAs.map { ", kept as \(CommandOutput.oneLine($0.description))" } ?? ""
+            CommandOutput.say(
+                "  \(CommandOutput.oneLine(path.description))  \(formattedSize(size))  \(wasThere ? "already there" : "sent")\(kept)"
+            )
+        case .failed(let failure):
+            CommandOutput.complain(failure)
+        case .notice(let sentence):
+            CommandOutput.complain(sentence)
+        case .finished(let sent, let folder):
+            CommandOutput.say("\(counted(sent, "file")) sent, moved to \(CommandOutput.oneLine(folder))")
+        case .nothingToSend(let folder):
+            CommandOutput.say("There is nothing to send in \(CommandOutput.oneLine(folder))")
+        }
+    }
+}
+
+func counted(_ count: Int, _ noun: String) -> String {
+    count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+}
+
+/// `517 bytes`, `2.1 kB`: powers of 1000, one digit behind the point.
+func formattedSize(_ bytes: Int64) -> String {
+    guard bytes >= 1000 else { return bytes == 1 ? "1 byte" : "\(bytes) bytes" }
+    var tenths = (bytes + 50) / 100
+    var unit = 0
+    while tenths >= 9_995, unit < 3 {
+        tenths = (tenths + 500) / 1000
+        unit += 1
+    }
+    return "\(tenths / 10).\(tenths % 10) \(["kB", "MB", "GB", "TB"][unit])"
+}

@@ -1,0 +1,44 @@
+import CLinux
+import Glibc
+import UploadProtocol
+
+/// The best time known. A Pi has no battery clock: unless the kernel says that its clock is synchronised, the time is at
+/// least that of its bundle and that of the last receipt, and the system clock may say anything.
+struct SenderClock: Sendable {
+    let isSynchronised: Bool
+    /// Seconds since 1970 at `start`.
+    private var time: Int64
+    private let certificateTime: Int64
+    private let start: Uptime
+
+    /// `systemTime`, `bundleTime`, `lastReceipt`: seconds since 1970.
+    init(isSynchronised: Bool, systemTime: Int64, bundleTime: Int64, lastReceipt: Int64?, now: Uptime) {
+        self.isSynchronised = isSynchronised
+        time = isSynchronised ? systemTime : max(bundleTime, lastReceipt ?? bundleTime)
+        certificateTime = time
+        start = now
+    }
+
+    /// Asks the kernel.
+    init(bundleTime: Int64, lastReceipt: Int64?) {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        self.init(
+            isSynchronised: linux_clock_is_synchronised() != 0, systemTime: Int64(now.tv_sec), bundleTime: bundleTime,
+            lastReceipt: lastReceipt, now: .now)
+    }
+
+    /// Seconds since 1970, for signatures.
+    func time(at now: Uptime) -> Int64 { time + (now - start).components.seconds }
+
+    /// Seconds since 1970 at which the receiver's certificate is judged. The receiver's word does not change it: a
+    /// certificate must not vouch for its own date.
+    func certificateTime(at now: Uptime) -> Int64 { certificateTime + (now - start).components.seconds }
+
+    /// Takes the receiver's time for signatures; returns by how many seconds it is ahead of ours.
+    mutating func correct(to receiverTime: Int64, at now: Uptime) -> Int64 {
+        let difference = receiverTime - time(at: now)
+        time += difference
+        return difference
+    }
+}

@@ -1,0 +1,42 @@
+import CommandSupport
+import Files
+import Glibc
+
+/// Opens the folder for sent files before anything is sent: to find out afterwards that nothing can be moved there would
+/// send everything again at each run.
+enum SentFolder {
+    static let defaultName = "sent_files"
+
+    /// `chosen`: as the user named it; else it is beside `source`, whose path has no links.
+    static func open(_ chosen: String?, for source: Folder) throws(CommandFailure) -> Folder {
+        let path = chosen ?? "\(directory(of: source.path) == "/" ? "" : directory(of: source.path))/\(defaultName)"
+        do throws(SystemCallError) {
+            if mkdir(path, 0o777) == 0 {
+                try synchronizeDirectory(of: path)
+            } else if errno != EEXIST {
+                throw SystemCallError("create", path)
+            }
+            let resolved = realPath(path) ?? path
+            let folder = try Folder(opening: resolved)
+            try check(folder, for: source)
+            return folder
+        } catch {
+            throw .sentFolder(path, reason: "\(error)")
+        }
+    }
+
+    private static func check(_ folder: Folder, for source: Folder) throws(SystemCallError) {
+        let target = Fingerprint(try folder.descriptor.status())
+        let origin = Fingerprint(try source.descriptor.status())
+        // rename(2)'s own words for each case.
+        guard target.inode != origin.inode || target.device != origin.device else {
+            throw SystemCallError("move files from \(source.path) to", folder.path, code: EINVAL)
+        }
+        guard target.device == origin.device else {
+            throw SystemCallError("move files from \(source.path) to", folder.path, code: EXDEV)
+        }
+        for place in [folder, source] where faccessat(place.descriptor.number, ".", W_OK | X_OK, AT_EACCESS) != 0 {
+            throw SystemCallError("write to", place.path)
+        }
+    }
+}

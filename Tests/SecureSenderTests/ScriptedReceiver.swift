@@ -1,0 +1,88 @@
+import CertificateAuthority
+import Foundation
+import Glibc
+import OpenSSL
+import Synchronization
+import TestSupport
+import UploadProtocol
+
+/// A TLS server on a free loopback port that does with each connection what a test's script says.
+final class ScriptedReceiver: Sendable {
+    let port: UInt16
+    private let listener: Int32
+    private let accepted = Mutex(0)
+
+    /// `identity`: what it shows; `lab`: whose Pis it lets in. The script runs after the handshake.
+    init(
+        as identity: TestLab.Identity, in lab: TestLab, script: @escaping @Sendable (PeerConnection) throws -> Void
+    ) throws {
+        var configuration = TLSConfiguration(
+            role: .server, certificateChain: [identity.certificate], privateKey: identity.key,
+            trustRoots: [lab.authority.certificate]
+        ) { chain in
+            do throws(ProfileViolation) {
+                _ = try LeafProfile.piName(of: chain)
+                return .accept
+            } catch {
+                return .refuse("\(error)")
+            }
+        }
+        configuration.verificationTime = nil
+        let context = try TLSContext(configuration)
+        (listener, port) = try Self.listen()
+        start(context: context, script: script)
+    }
+
+    deinit {
+        // Ends the accepting thread, which closes it.
+        shutdown(listener, Int32(SHUT_RDWR))
+    }
+
+    var connectionCount: Int { accepted.withLock { $0 } }
+
+    private func start(context: TLSContext, script: @escaping @Sendable (PeerConnection) throws -> Void) {
+        let listener = listener
+        Thread.detachNewThread { [weak self] in
+            while true {
+                let socket = accept(listener, nil, nil)
+                guard socket >= 0 else { break }
+                guard let number = self?.countConnection() else {
+                    close(socket)
+                    break
+                }
+                Thread.detachNewThread {
+                    guard let connection = try? PeerConnection(socket: socket, number: number, context: context) else {
+                        return
+                    }
+                    // What goes wrong here shows in what the sender makes of it.
+                    try? connection.handshake()
+                    try? script(connection)
+                }
+            }
+            close(listener)
+        }
+    }
+
+    private func countConnection() -> Int {
+        accepted.withLock { count in
+            defer { count += 1 }
+            return count
+        }
+    }
+
+    private static func listen() throws -> (Int32, UInt16) {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                bind(listener, pointer, size) == 0 && Glibc.listen(listener, 16) == 0
+                    && getsockname(listener, pointer, &size) == 0
+            }
+        }
+        guard result else { throw POSIXError(.EADDRNOTAVAIL) }
+        return (listener, UInt16(bigEndian: address.sin_port))
+    }
+}
