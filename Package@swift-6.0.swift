@@ -57,6 +57,15 @@ let package = Package(
                 "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport", "UploadProtocol",
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "MessageSignaturesTests", dependencies: ["MessageSignatures", "OpenSSL"], swiftSettings: strict),
+        .testTarget(
+            name: "SecureSenderTests",
+            dependencies: [
+                "CertificateAuthority", "CommandSupport", "Files", "MessageSignatures", "OpenSSL", "SecureSender",
+                "TestSupport", "UploadProtocol",
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
