@@ -5,7 +5,7 @@ import Glibc
 import UploadProtocol
 
 @main
-struct SecureSender: ParsableCommand {
+struct SecureSenderCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "secure-sender",
         abstract:

@@ -58,7 +58,7 @@ struct AnswerJudge {
         return try SignedReceipt(
             verifying: json, signatureInput: input, signature: signature,
             context: .init(
-                status: response.status, method: UploadRequest.method, authority: authority,
+                status: response.status, method: PutRequest.method, authority: authority,
                 path: MessagePath.file(file.path), requestDigest: file.digest),
             certificate: certificate)
     }

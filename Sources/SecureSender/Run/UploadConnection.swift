@@ -92,7 +92,7 @@ extension UploadConnection {
 
     /// Signs at the last moment: the receiver judges the time when the head arrives.
     private func begin(_ upload: Pipeline.Upload, _ body: FileBody) throws(TLSError) {
-        let request = UploadRequest(
+        let request = PutRequest(
             upload.file, authority: run.receiver.authority, pi: run.identity.name, secret: run.identity.secret,
             created: run.clock.time(at: .now))
         run.pipeline.begin(upload)

@@ -3,7 +3,7 @@ import OpenSSL
 import UploadProtocol
 
 /// The head of a `PUT`, signed for one moment.
-struct UploadRequest {
+struct PutRequest {
     static let method = "PUT"
 
     let bytes: [UInt8]
