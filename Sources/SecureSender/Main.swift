@@ -68,6 +68,11 @@ struct SecureSenderCommand: ParsableCommand {
         let identity = try PiIdentity(readingFrom: folder)
         identity.warnings.forEach { report(.notice($0)) }
         guard let receiver = ReceiverAddress(ip, port: port) else { throw .notAnAddress(ip, port: port) }
+        guard let lock = lock(source) else {
+            report(.notice("Another secure-sender is sending from \(CommandOutput.oneLine(dir)): nothing to do"))
+            return .success
+        }
+        defer { withExtendedLifetime(lock) {} }
         let sentFolder = try SentFolder.open(sentDir, for: source)
         let scan = try scan(source, leavingOut: sentFolder)
         let unreadable = tell(of: scan, report)
@@ -91,6 +96,12 @@ struct SecureSenderCommand: ParsableCommand {
         do throws(SystemCallError) { return try Folder(opening: resolved) } catch {
             throw .notADirectory(path, reason: error.reason)
         }
+    }
+
+    /// `nil` if another run has the folder.
+    private func lock(_ source: Folder) -> FileDescriptor? {
+        // A file system without locks has to do without.
+        do throws(SystemCallError) { return try source.lockIfFree() } catch { return source.descriptor }
     }
 
     private func scan(_ source: Folder, leavingOut sentFolder: Folder) throws(CommandFailure) -> FileScan {

@@ -73,13 +73,21 @@ struct Folder: Sendable {
         try descriptor.synchronize()
     }
 
-    /// Waits for its turn among the runs that work in this folder; the lock goes with the answer.
+    /// Waits for its turn among the runs that work in this folder; the lock ends with the answer's life.
     func lock() throws(SystemCallError) -> FileDescriptor {
         let own = try reopened()
         while flock(own.number, LOCK_EX) != 0 {
             guard errno == EINTR else { throw SystemCallError("lock", path) }
         }
         return own
+    }
+
+    /// As `lock()`, but `nil` if another run has it.
+    func lockIfFree() throws(SystemCallError) -> FileDescriptor? {
+        let own = try reopened()
+        if flock(own.number, LOCK_EX | LOCK_NB) == 0 { return own }
+        guard errno == EWOULDBLOCK else { throw SystemCallError("lock", path) }
+        return nil
     }
 
     /// All names but `.` and `..`, as the bytes that the file system has.

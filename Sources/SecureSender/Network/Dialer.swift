@@ -39,7 +39,7 @@ enum Dialer {
         guard number >= 0 else { throw SystemCallError("connect to", name) }
         let descriptor = FileDescriptor(takingOwnershipOf: number, path: name)
         if Glibc.connect(number, address.ai_addr, address.ai_addrlen) != 0 {
-            guard errno == EINPROGRESS else { throw SystemCallError("connect to", name) }
+            guard errno == EINPROGRESS || errno == EINTR else { throw SystemCallError("connect to", name) }
             try waitUntilConnected(descriptor, timeLimit: timeLimit)
         }
         setOption(number, IPPROTO_TCP, TCP_NODELAY, 1)

@@ -25,6 +25,8 @@ final class UploadConnection {
     private var body: FileBody?
     private let piece = PieceBuffer()
     private var lastProgress = Uptime.now
+    /// The receiver takes no more; only its last words are waited for.
+    private var isListeningOnly = false
 
     /// `nil` if the receiver has shown no certificate.
     init?(_ channel: SecureChannel, run: SendRun) {
@@ -55,7 +57,7 @@ final class UploadConnection {
 
     /// How long to wait for the socket: not at all while there is a file to hash.
     private var patience: Duration {
-        if channel.writeFailure != nil { return run.settings.lastWordsTimeLimit - (.now - lastProgress) }
+        if isListeningOnly { return run.settings.lastWordsTimeLimit - (.now - lastProgress) }
         if !run.queue.isReady, run.queue.count > 0 { return .zero }
         return run.settings.inactivityTimeLimit - (.now - lastProgress)
     }
