@@ -66,7 +66,7 @@ struct SecureSenderCommand: ParsableCommand {
         let source = try sourceFolder(dir)
         let folder = try IdentityFolder.first(of: IdentityFolder.candidates(chosen: identity))
         let identity = try PiIdentity(readingFrom: folder)
-        identity.warnings.forEach { report(.notice($0)) }
+        for warning in identity.warnings { report(.notice(warning)) }
         guard let receiver = ReceiverAddress(ip, port: port) else { throw .notAnAddress(ip, port: port) }
         guard let lock = lock(source) else {
             report(.notice("Another secure-sender is sending from \(CommandOutput.oneLine(dir)): nothing to do"))

@@ -45,7 +45,7 @@ func formattedSize(_ bytes: Int64) -> String {
     guard bytes >= 1000 else { return bytes == 1 ? "1 byte" : "\(bytes) bytes" }
     var tenths = (bytes + 50) / 100
     var unit = 0
-    while tenths >= 9_995, unit < 3 {
+    while tenths >= 10_000, unit < 3 {
         tenths = (tenths + 500) / 1000
         unit += 1
     }

@@ -1,0 +1,162 @@
+import Files
+import Foundation
+import OpenSSL
+import TestSupport
+import Testing
+import UploadProtocol
+
+@testable import SecureSender
+
+/// Files in `data`, to be moved to `sent`, with receipts of a receiver of the test's own.
+private struct Fixture {
+    let folder: TemporaryFolder
+    let source: Folder
+    let root: Folder
+    let sentFiles: SentFiles
+    private let receiver: TestLab.Identity
+
+    init() throws {
+        folder = try TemporaryFolder()
+        for name in ["data", "sent"] {
+            try FileManager.default.createDirectory(atPath: folder(name), withIntermediateDirectories: true)
+        }
+        source = try Folder(opening: folder("data"))
+        root = try Folder(opening: folder("sent"))
+        sentFiles = SentFiles(source: source, root: root)
+        receiver = try TestLab().receiver()
+    }
+
+    func write(_ text: String, to name: String) throws { try folder.write(Array(text.utf8), to: name) }
+
+    /// Hashes the file as it is now, and has it acknowledged.
+    func acknowledge(_ name: String) throws -> AcknowledgedFile {
+        let path = try UploadPath(segments: name.split(separator: "/").map(String.init))
+        let hashing = try FileHashing(path, below: source)
+        let buffer = PieceBuffer()
+        var budget = Int.max
+        let file = try #require(try hashing.advance(&budget, with: buffer.bytes))
+        let receipt = Receipt(
+            pi: PiName("pi-01")!, path: path, size: file.size, digest: file.digest, received: 0, result: .created)
+        let context = ReceiptSignature.Context(
+            status: 201, method: "PUT", authority: "h", path: "/", requestDigest: file.digest)
+        let signed = try SignedReceipt(
+            signing: receipt, context: context, created: 0, certificate: receiver.certificate.fingerprint,
+            key: receiver.key)
+        return AcknowledgedFile(file: file, receipt: signed)
+    }
+
+    func text(_ name: String) throws -> String { String(decoding: try folder.read(name), as: UTF8.self) }
+
+    func check(_ receiptName: String) async throws -> Bool {
+        let parent = folder((("sent/" + receiptName) as NSString).deletingLastPathComponent)
+        let name = (receiptName as NSString).lastPathComponent
+        return try await Program.run("/usr/bin/sha256sum", ["-c", "--strict", name], in: parent).exitCode == 0
+    }
+}
+
+private func moved(_ name: String) throws -> MoveOutcome {
+    .moved(as: try UploadPath(segments: name.split(separator: "/").map(String.init)))
+}
+
+@Suite("Moving sent files")
+struct SentFilesTests {
+    @Test("keeps paths, puts each receipt beside its file, and leaves emptied folders")
+    func moves() async throws {
+        let fixture = try Fixture()
+        for name in ["a", "sub/b", "sub/deep/c"] { try fixture.write("of \(name)", to: "data/\(name)") }
+        let batch = try ["a", "sub/b", "sub/deep/c"].map { try fixture.acknowledge($0) }
+        #expect(fixture.sentFiles.move(batch) == [try moved("a"), try moved("sub/b"), try moved("sub/deep/c")])
+        #expect(fixture.folder.files(below: "data") == [])
+        #expect(FileManager.default.fileExists(atPath: fixture.folder("data/sub/deep")))
+        #expect(
+            fixture.folder.files(below: "sent") == [
+                "a", "a.sha256", "sub/b", "sub/b.sha256", "sub/deep/c", "sub/deep/c.sha256",
+            ])
+        #expect(try fixture.text("sent/sub/deep/c") == "of sub/deep/c")
+        #expect(try await fixture.check("sub/deep/c.sha256"))
+    }
+
+    @Test("keeps both where the name is taken, and the receipt says the new name")
+    func nameTaken() async throws {
+        let fixture = try Fixture()
+        for (round, name) in ["reading.json", "reading~2.json", "reading~3.json"].enumerated() {
+            try fixture.write("round \(round)", to: "data/reading.json")
+            #expect(fixture.sentFiles.move([try fixture.acknowledge("reading.json")]) == [try moved(name)])
+        }
+        for (round, name) in ["reading.json", "reading~2.json", "reading~3.json"].enumerated() {
+            #expect(try fixture.text("sent/\(name)") == "round \(round)")
+            #expect(try await fixture.check("\(name).sha256"))
+        }
+    }
+
+    @Test("never gives two files of a batch one name")
+    func namesWithinBatch() throws {
+        let fixture = try Fixture()
+        try fixture.write("", to: "sent/a")
+        for name in ["a", "a~2"] { try fixture.write("of \(name)", to: "data/\(name)") }
+        let batch = try ["a", "a~2"].map { try fixture.acknowledge($0) }
+        #expect(fixture.sentFiles.move(batch) == [try moved("a~2"), try moved("a~2~2")])
+        #expect(try fixture.text("sent/a~2") == "of a")
+        #expect(try fixture.text("sent/a~2~2") == "of a~2")
+    }
+
+    @Test("takes the place of a receipt that a loss of power left without its file")
+    func orphanedReceipt() async throws {
+        let fixture = try Fixture()
+        try fixture.write("left behind", to: "sent/a.sha256")
+        try fixture.write("content", to: "data/a")
+        #expect(fixture.sentFiles.move([try fixture.acknowledge("a")]) == [try moved("a")])
+        #expect(try await fixture.check("a.sha256"))
+        #expect(fixture.folder.files(below: "sent") == ["a", "a.sha256"])
+    }
+
+    @Test("leaves a file that was written to, replaced or removed since it was sent, and moves the others")
+    func changed() throws {
+        let fixture = try Fixture()
+        let names = ["appended", "replaced", "removed", "link", "untouched"]
+        for name in names { try fixture.write("content", to: "data/\(name)") }
+        let batch = try names.map { try fixture.acknowledge($0) }
+        let handle = try #require(FileHandle(forWritingAtPath: fixture.folder("data/appended")))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data("!".utf8))
+        try handle.close()
+        try fixture.write("content", to: "data/new")
+        rename(fixture.folder("data/new"), fixture.folder("data/replaced"))
+        unlink(fixture.folder("data/removed"))
+        unlink(fixture.folder("data/link"))
+        symlink("untouched", fixture.folder("data/link"))
+        #expect(fixture.sentFiles.move(batch) == [.changed, .changed, .changed, .changed, try moved("untouched")])
+        #expect(fixture.folder.files(below: "sent") == ["untouched", "untouched.sha256"])
+        #expect(try fixture.text("data/appended") == "content!")
+    }
+
+    @Test("fails for a file whose folder is a file there, or a link, and moves the others")
+    func obstacles() throws {
+        let fixture = try Fixture()
+        for name in ["sub/a", "linked/b", "c"] { try fixture.write("content", to: "data/\(name)") }
+        try fixture.write("a file", to: "sent/sub")
+        let elsewhere = try TemporaryFolder()
+        symlink(elsewhere.path, fixture.folder("sent/linked"))
+        let outcomes = fixture.sentFiles.move(try ["sub/a", "linked/b", "c"].map { try fixture.acknowledge($0) })
+        for outcome in outcomes.prefix(2) {
+            guard case .failed(let error) = outcome else {
+                Issue.record("\(outcome)")
+                continue
+            }
+            #expect([ENOTDIR, ELOOP].contains(error.code))
+        }
+        #expect(outcomes[2] == (try moved("c")))
+        #expect(elsewhere.files() == [])
+        #expect(fixture.folder.files(below: "data") == ["linked/b", "sub/a"])
+    }
+
+    @Test(
+        "names the next copy before its last extension",
+        arguments: [
+            ("a.json", 1, "a.json"), ("a.json", 2, "a~2.json"), ("a.tar.gz", 3, "a.tar~3.gz"), ("noext", 2, "noext~2"),
+            ("a.", 2, "a~2."), ("a.\u{301}b", 2, "a~2.\u{301}b"),
+        ])
+    func names(name: String, attempt: Int, expected: String) {
+        #expect(Array(sentName(name, attempt: attempt).utf8) == Array(expected.utf8))
+    }
+}
