@@ -33,7 +33,8 @@ struct IdentitySearchTests {
         let empty = try TemporaryFolder()
         let home = try TemporaryFolder()
         let bin = try TemporaryFolder()
-        try FileManager.default.copyItem(atPath: Program.path("secure-sender"), toPath: bin("sender"))
+        // By another process: a program that is open for writing anywhere, and be it in a fork of ours, does not start.
+        _ = try await Program.run("/bin/cp", [Program.path("secure-sender"), bin("sender")])
 
         let nowhere = try await run(station, in: empty.path, home: home.path, program: bin("sender"))
         #expect(
