@@ -39,13 +39,14 @@ package func synchronizeDirectory(of path: String) throws(SystemCallError) {
 
 /// The part of `path` before its last component; "." if there is none.
 package func directory(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
+    // By bytes: a combining mark behind it makes another character of a slash.
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
 /// The part of `path` behind its last slash.
 package func lastComponent(of path: String) -> String {
-    path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) } ?? path
 }
 
 private func fill(_ file: FileDescriptor, _ bytes: [UInt8], mode: mode_t) throws(SystemCallError) {

@@ -168,12 +168,14 @@ struct PeerRequest: Sendable {
         self.fields = fields
     }
 
-    private init(_ other: PeerRequest, body: [UInt8]) {
-        (method, target, fields) = (other.method, other.target, other.fields)
-        self.body = body
+    private init(_ other: PeerRequest, target: String? = nil, body: [UInt8]? = nil) {
+        (method, fields) = (other.method, other.fields)
+        self.target = target ?? other.target
+        self.body = body ?? other.body
     }
 
     func with(body: [UInt8]) -> PeerRequest { PeerRequest(self, body: body) }
+    func with(target: String) -> PeerRequest { PeerRequest(self, target: target) }
 
     var contentLength: Int { fields["content-length"].flatMap { Int($0) } ?? 0 }
 }

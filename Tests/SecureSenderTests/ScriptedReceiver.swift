@@ -29,11 +29,16 @@ final class ScriptedReceiver: Sendable {
         }
         configuration.verificationTime = nil
         let context = try TLSContext(configuration)
-        (listener, port) = try Self.listen()
+        (listener, port) = try listenOnLoopback()
         start(context: context, script: script)
     }
 
     deinit {
+        stop()
+    }
+
+    /// No connection is taken from now on.
+    func stop() {
         // Ends the accepting thread, which closes it.
         shutdown(listener, Int32(SHUT_RDWR))
     }
@@ -69,20 +74,50 @@ final class ScriptedReceiver: Sendable {
             return count
         }
     }
+}
 
-    private static func listen() throws -> (Int32, UInt16) {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(listener, pointer, size) == 0 && Glibc.listen(listener, 16) == 0
-                    && getsockname(listener, pointer, &size) == 0
+/// A listener that speaks no TLS: answers the first bytes of each connection, or none of them.
+final class PlainListener: Sendable {
+    let port: UInt16
+    private let listener: Int32
+
+    init(answer: String?) throws {
+        (listener, port) = try listenOnLoopback()
+        let listener = listener
+        Thread.detachNewThread {
+            while true {
+                let socket = accept(listener, nil, nil)
+                guard socket >= 0 else { break }
+                var buffer = [UInt8](repeating: 0, count: 4096)
+                while recv(socket, &buffer, buffer.count, 0) > 0 {
+                    guard let answer else { continue }
+                    let bytes = Array(answer.utf8)
+                    Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+                    break
+                }
+                close(socket)
             }
+            close(listener)
         }
-        guard result else { throw POSIXError(.EADDRNOTAVAIL) }
-        return (listener, UInt16(bigEndian: address.sin_port))
     }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+    }
+}
+
+private func listenOnLoopback() throws -> (Int32, UInt16) {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+            bind(listener, pointer, size) == 0 && Glibc.listen(listener, 16) == 0
+                && getsockname(listener, pointer, &size) == 0
+        }
+    }
+    guard result else { throw POSIXError(.EADDRNOTAVAIL) }
+    return (listener, UInt16(bigEndian: address.sin_port))
 }

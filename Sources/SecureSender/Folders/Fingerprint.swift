@@ -38,8 +38,3 @@ struct Fingerprint: Hashable, Sendable {
         (device, inode, size, modified) == (other.device, other.inode, other.size, other.modified)
     }
 }
-
-extension stat {
-    var isRegularFile: Bool { st_mode & S_IFMT == S_IFREG }
-    var isFolder: Bool { st_mode & S_IFMT == S_IFDIR }
-}

@@ -125,37 +125,3 @@ func realPath(_ path: String) -> String? {
     defer { free(resolved) }
     return String(cString: resolved)
 }
-
-extension Folder {
-    /// Writes a file that does not exist yet, whole or not at all, and its contents durably; its name becomes durable
-    /// with `synchronize()`. Throws EEXIST if the name is taken.
-    func writeNewFile(_ name: String, _ contents: [UInt8]) throws(SystemCallError) {
-        let number = linux_open_unnamed(descriptor.number, 0o644)
-        guard number >= 0 else {
-            // Not every file system has files without a name (open(2), O_TMPFILE); FAT on a stick has not.
-            guard [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(errno) else {
-                throw SystemCallError("create a file in", path)
-            }
-            return try writeNamedFile(name, contents)
-        }
-        let file = FileDescriptor(takingOwnershipOf: number, path: path(of: name))
-        try file.write(contents)
-        try file.synchronize()
-        guard linux_link_unnamed(number, descriptor.number, name) == 0 else {
-            throw SystemCallError("create", path(of: name))
-        }
-    }
-
-    private func writeNamedFile(_ name: String, _ contents: [UInt8]) throws(SystemCallError) {
-        let temporary = ".receipt-\(UInt64.random(in: .min ... .max))"
-        let file = try open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
-        do throws(SystemCallError) {
-            try file.write(contents)
-            try file.synchronize()
-            try move(temporary, to: self, as: name)
-        } catch {
-            try? remove(temporary)
-            throw error
-        }
-    }
-}

@@ -44,7 +44,7 @@ final class UploadConnection {
                 channel.close()
                 return .finished
             }
-            let activity = channel.exchange(waiting: patience, hasMore: body != nil)
+            let activity = channel.exchange(waiting: patience, hasMore: hasMore)
             if activity.sent > 0 { lastProgress = .now }
             if let ending = try take(activity) { return ending }
             if run.pipeline.unanswered.isEmpty { lastProgress = .now }
@@ -53,6 +53,11 @@ final class UploadConnection {
             }
             if isOverdue(run.settings.inactivityTimeLimit) { return .silent }
         }
+    }
+
+    /// Whether only the limit of bytes that wait for the socket keeps us from adding to them.
+    private var hasMore: Bool {
+        body != nil || run.pipeline.hasRoom && (run.queue.isReady || !run.pipeline.waiting.isEmpty)
     }
 
     /// How long to wait for the socket: not at all while there is a file to hash.

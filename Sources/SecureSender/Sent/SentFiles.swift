@@ -32,13 +32,10 @@ struct SentFiles {
             let lock = try root.lock()
             defer { withExtendedLifetime(lock) {} }
             var claimed: Set<String> = []
-            for index in moves.indices {
-                moves[index].attempt { move throws(MoveObstacle) in try place(&move, claimed: &claimed) }
-            }
+            moves.attemptEach { move throws(MoveObstacle) in try writeReceipt(&move, claimed: &claimed) }
+            moves.attemptEach { move throws(MoveObstacle) in try nameReceipt(of: move) }
             synchronize(\.target, of: &moves)
-            for index in moves.indices {
-                moves[index].attempt { move throws(MoveObstacle) in try take(&move) }
-            }
+            moves.attemptEach { move throws(MoveObstacle) in try moveFile(&move) }
             synchronize(\.target, of: &moves)
             synchronize(\.source, of: &moves)
         } catch {
@@ -49,41 +46,57 @@ struct SentFiles {
 }
 
 extension SentFiles {
-    /// Writes the receipt under the first free name.
-    private func place(_ move: inout Move, claimed: inout Set<String>) throws(MoveObstacle) {
-        let path = move.file.file.path
+    /// Finds the first free name and writes the receipt for it, which nobody sees yet.
+    private func writeReceipt(_ move: inout Move, claimed: inout Set<String>) throws(MoveObstacle) {
+        let path = move.acknowledged.file.path
         let parents = path.segments.dropLast()
         let source = try failing { () throws(SystemCallError) in try self.source.folder(parents) }
-        try checkUnchanged(move.file.file, in: source)
-        let target = try failing { () throws(SystemCallError) in
-            var folder = root
-            for name in parents { folder = try folder.makeFolder(name) }
-            return folder
+        try checkUnchanged(move.acknowledged.file, in: source)
+        try failing { () throws(SystemCallError) in
+            var target = root
+            for name in parents { target = try target.makeFolder(name) }
+            let name = try freeName(for: path, in: target, claimed: &claimed)
+            let receipt = ReceiptFile(move.acknowledged.receipt, digest: move.acknowledged.file.digest, name: name)
+            move.receipt = try NamelessFile(in: target, contents: receipt.contents)
+            (move.source, move.target, move.name) = (source, target, name)
         }
-        for attempt in 1... {
+    }
+
+    private func freeName(
+        for path: UploadPath, in folder: Folder, claimed: inout Set<String>
+    ) throws(SystemCallError) -> String {
+        var attempt = 1
+        while true {
             let name = sentName(path.name, attempt: attempt)
-            let key = (parents + [name]).joined(separator: "/")
-            let isFree = try failing { () throws(SystemCallError) in try target.status(of: name) == nil }
-            guard isFree, !claimed.contains(key) else { continue }
-            let contents = ReceiptFile(move.file.receipt, digest: move.file.file.digest, name: name).contents
-            let receiptName = name + UploadPath.receiptSuffix
-            try failing { () throws(SystemCallError) in
-                // A receipt without its file is what a loss of power leaves between the two: the file follows now.
-                if try target.status(of: receiptName) != nil { try target.remove(receiptName) }
-                try target.writeNewFile(receiptName, contents)
+            // Another of the batch may have it without anything to be seen of that.
+            let key = folder.path(of: name)
+            if !claimed.contains(key), try folder.status(of: name) == nil {
+                claimed.insert(key)
+                return name
             }
-            claimed.insert(key)
-            move.source = source
-            move.target = target
-            move.name = name
-            return
+            attempt += 1
+        }
+    }
+
+    private func nameReceipt(of move: Move) throws(MoveObstacle) {
+        guard let receipt = move.receipt, let target = move.target else { return }
+        try failing { () throws(SystemCallError) in
+            do throws(SystemCallError) {
+                try receipt.synchronize()
+                // A receipt without its file is what a loss of power leaves between the two: the file follows now.
+                if try target.status(of: move.receiptName) != nil { try target.remove(move.receiptName) }
+                try receipt.link(as: move.receiptName)
+            } catch {
+                receipt.discard()
+                throw error
+            }
         }
     }
 
     /// Moves the file itself, once its receipt is durable.
-    private func take(_ move: inout Move) throws(MoveObstacle) {
+    private func moveFile(_ move: inout Move) throws(MoveObstacle) {
         guard let source = move.source, let target = move.target else { return }
-        let file = move.file.file
+        let file = move.acknowledged.file
         do throws(MoveObstacle) {
             try checkUnchanged(file, in: source)
             try failing { () throws(SystemCallError) in try source.move(file.path.name, to: target, as: move.name) }
@@ -96,14 +109,21 @@ extension SentFiles {
                 throw .changed
             }
         } catch {
-            if ((try? target.status(of: move.name)) ?? nil) == nil {
-                try? target.remove(move.name + UploadPath.receiptSuffix)
-            }
+            removeReceipt(of: move)
             throw error
         }
-        let parents = file.path.segments.dropLast()
-        guard let path = try? UploadPath(segments: parents + [move.name]) else { return }
+        guard let path = try? UploadPath(segments: file.path.segments.dropLast() + [move.name]) else { return }
         move.outcome = .moved(as: path)
+    }
+
+    /// For a file that stays where it was.
+    private func removeReceipt(of move: Move) {
+        do throws(SystemCallError) {
+            guard let target = move.target, try target.status(of: move.name) == nil else { return }
+            try target.remove(move.receiptName)
+        } catch {
+            // A later move of the same name finds it without its file, and takes its place.
+        }
     }
 
     private func checkUnchanged(_ file: OutgoingFile, in folder: Folder) throws(MoveObstacle) {
@@ -140,29 +160,33 @@ private func failing<Result>(_ body: () throws(SystemCallError) -> Result) throw
 
 /// One file of a batch on its way.
 private struct Move {
-    let file: AcknowledgedFile
-    /// Where it is and where it goes; set once its receipt is placed.
+    let acknowledged: AcknowledgedFile
+    /// Where it is and where it goes, and its name there; set with its receipt, and unset once it goes no further.
     var source: Folder?
     var target: Folder?
-    /// In `target`.
     var name = ""
+    var receipt: NamelessFile?
     var outcome = MoveOutcome.changed
 
-    init(_ file: AcknowledgedFile) {
-        self.file = file
+    init(_ acknowledged: AcknowledgedFile) {
+        self.acknowledged = acknowledged
     }
 
-    mutating func attempt(_ step: (inout Move) throws(MoveObstacle) -> Void) {
-        do throws(MoveObstacle) { try step(&self) } catch { fail(error) }
-    }
+    var receiptName: String { name + UploadPath.receiptSuffix }
 
     mutating func fail(_ obstacle: MoveObstacle) {
-        // What failed takes no further step.
-        source = nil
-        target = nil
+        (source, target, receipt) = (nil, nil, nil)
         switch obstacle {
         case .changed: outcome = .changed
         case .failed(let error): outcome = .failed(error)
+        }
+    }
+}
+
+extension [Move] {
+    fileprivate mutating func attemptEach(_ step: (inout Move) throws(MoveObstacle) -> Void) {
+        for index in indices {
+            do throws(MoveObstacle) { try step(&self[index]) } catch { self[index].fail(error) }
         }
     }
 }
