@@ -57,7 +57,9 @@ let package = Package(
         // `provision`: makes identities.
         .executableTarget(
             name: "Provision",
-            dependencies: ["CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "UploadProtocol", argumentParser],
+            dependencies: [
+                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "UploadProtocol", argumentParser,
+            ],
             swiftSettings: strict),
         // `secure-sender`: brings a directory's files to the receiver.
         .executableTarget(
@@ -75,7 +77,8 @@ let package = Package(
         .executableTarget(
             name: "SecureReceiver",
             dependencies: [
-                "CommandSupport", "Files", "MessageSignatures", "NIOOpenSSL", "OpenSSL", "UploadProtocol", "UploadStore",
+                "CommandSupport", "Files", "MessageSignatures", "NIOOpenSSL", "OpenSSL", "UploadProtocol",
+                "UploadStore",
                 argumentParser, httpTypes, logging, nioCore, nioHTTP1, nioPosix, serviceLifecycle, structuredFields,
                 unixSignals,
             ],
@@ -86,17 +89,20 @@ let package = Package(
             dependencies: ["CertificateAuthority", "MessageSignatures", "OpenSSL", "UploadProtocol"],
             path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
-            name: "UploadProtocolTests", dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
+            name: "UploadProtocolTests",
+            dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
             swiftSettings: strict),
         .testTarget(
             name: "SecureReceiverTests",
             dependencies: [
-                "CertificateAuthority", "MessageSignatures", "OpenSSL", "SecureReceiver", "TestSupport", "UploadProtocol",
+                "CertificateAuthority", "MessageSignatures", "OpenSSL", "SecureReceiver", "TestSupport",
+                "UploadProtocol",
                 logging, nioCore, serviceLifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "UploadStoreTests", dependencies: ["Files", "OpenSSL", "TestSupport", "UploadProtocol", "UploadStore"],
+            name: "UploadStoreTests",
+            dependencies: ["Files", "OpenSSL", "TestSupport", "UploadProtocol", "UploadStore"],
             swiftSettings: strict),
         .testTarget(
             name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
@@ -106,7 +112,8 @@ let package = Package(
         .testTarget(
             name: "ProvisionTests",
             dependencies: [
-                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport", "UploadProtocol",
+                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport",
+                "UploadProtocol",
             ],
             swiftSettings: strict),
         .testTarget(

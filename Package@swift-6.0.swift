@@ -30,7 +30,9 @@ let package = Package(
         .target(name: "CommandSupport", dependencies: ["Files", argumentParser], swiftSettings: strict),
         .executableTarget(
             name: "Provision",
-            dependencies: ["CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "UploadProtocol", argumentParser],
+            dependencies: [
+                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "UploadProtocol", argumentParser,
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "SecureSender",
@@ -44,7 +46,8 @@ let package = Package(
             dependencies: ["CertificateAuthority", "MessageSignatures", "OpenSSL", "UploadProtocol"],
             path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
-            name: "UploadProtocolTests", dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
+            name: "UploadProtocolTests",
+            dependencies: ["OpenSSL", "MessageSignatures", "TestSupport", "UploadProtocol"],
             swiftSettings: strict),
         .testTarget(
             name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
@@ -54,7 +57,8 @@ let package = Package(
         .testTarget(
             name: "ProvisionTests",
             dependencies: [
-                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport", "UploadProtocol",
+                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport",
+                "UploadProtocol",
             ],
             swiftSettings: strict),
         .testTarget(

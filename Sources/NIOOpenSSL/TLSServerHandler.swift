@@ -184,11 +184,11 @@ package final class TLSServerHandler: ChannelDuplexHandler {
         do throws(TLSError) {
             try connection.write(plaintext)
         } catch {
-            promises.forEach { $0.fail(error) }
+            for promise in promises { promise.fail(error) }
             return fail(error, context: context)
         }
         let sent = promises.isEmpty ? nil : context.eventLoop.makePromise(of: Void.self)
-        promises.forEach { sent?.futureResult.cascade(to: $0) }
+        for promise in promises { sent?.futureResult.cascade(to: promise) }
         sendCiphertext(of: connection, context: context, promise: sent)
     }
 
@@ -243,7 +243,7 @@ package final class TLSServerHandler: ChannelDuplexHandler {
         unencrypted = nil
         let promises = unencryptedPromises
         unencryptedPromises = []
-        promises.forEach { $0.fail(error) }
+        for promise in promises { promise.fail(error) }
     }
 }
 

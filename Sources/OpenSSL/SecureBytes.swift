@@ -12,7 +12,9 @@ package final class SecureBytes: Sendable {
     /// `count` bytes from the system's random source (RAND_priv_bytes(3)).
     package init(randomCount count: Int) throws(OpenSSLError) {
         storage = .allocate(byteCount: count, alignment: 1)
-        try check(RAND_priv_bytes(storage.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(count)), "drawing random bytes")
+        try check(
+            RAND_priv_bytes(storage.baseAddress?.assumingMemoryBound(to: UInt8.self), Int32(count)),
+            "drawing random bytes")
     }
 
     deinit {

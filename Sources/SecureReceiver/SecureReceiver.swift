@@ -36,7 +36,8 @@ struct SecureReceiver: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The folder that files are stored in.", valueName: "folder"))
     var store = "received_files"
 
-    @Option(help: ArgumentHelp("The address to listen on. Default: every address, IPv6 and IPv4.", valueName: "address"))
+    @Option(
+        help: ArgumentHelp("The address to listen on. Default: every address, IPv6 and IPv4.", valueName: "address"))
     var listen: String?
 
     @Option(help: "The port to listen on; 0 takes a free one.")

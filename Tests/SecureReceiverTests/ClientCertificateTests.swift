@@ -35,15 +35,20 @@ struct ClientCertificateTests {
                 ])
             return TestLab.Identity(certificate: try template.certificate(for: key, issuer: nil), key: key)
         },
-        Case("that has expired") { try $0.leaf(names: [pi], validity: Validity(notBefore: now - 7200, notAfter: now - 3600)) },
-        Case("that is not valid yet") { try $0.leaf(names: [pi], validity: Validity(notBefore: now + 3600, notAfter: now + 7200)) },
+        Case("that has expired") {
+            try $0.leaf(names: [pi], validity: Validity(notBefore: now - 7200, notAfter: now - 3600))
+        },
+        Case("that is not valid yet") {
+            try $0.leaf(names: [pi], validity: Validity(notBefore: now + 3600, notAfter: now + 7200))
+        },
         Case("of a receiver") { try $0.receiver() },
         Case("with a server's usage and a Pi's name") { try $0.leaf(names: [pi], extendedKeyUsage: "serverAuth") },
         Case("for both usages") { try $0.leaf(names: [pi], extendedKeyUsage: "clientAuth,serverAuth") },
         Case("for any usage") { try $0.leaf(names: [pi], extendedKeyUsage: "anyExtendedKeyUsage") },
         Case("without an extended key usage") { try $0.leaf(names: [pi], extendedKeyUsage: nil) },
         Case("that is an authority") {
-            try $0.leaf(names: [pi], basicConstraints: "critical,CA:TRUE", keyUsage: "critical,digitalSignature,keyCertSign")
+            try $0.leaf(
+                names: [pi], basicConstraints: "critical,CA:TRUE", keyUsage: "critical,digitalSignature,keyCertSign")
         },
         Case("with another key usage") { try $0.leaf(names: [pi], keyUsage: "critical,digitalSignature,keyAgreement") },
         Case("with two URI names") { try $0.leaf(names: [pi, "URI:spiffe://test-lab/pi/pi-02"]) },
@@ -84,7 +89,10 @@ struct ClientCertificateTests {
             // Our own client always has a certificate; openssl's needs none.
             let outcome = try await Program.run(
                 "/usr/bin/openssl",
-                ["s_client", "-connect", "127.0.0.1:\(receiver.port)", "-tls1_3", "-CAfile", receiver.folder("certs/ca.pem"), "-ign_eof"])
+                [
+                    "s_client", "-connect", "127.0.0.1:\(receiver.port)", "-tls1_3", "-CAfile",
+                    receiver.folder("certs/ca.pem"), "-ign_eof",
+                ])
             #expect(outcome.errors.contains("certificate required"), "\(outcome.errors)")
             #expect(receiver.log.lines.contains { $0.contains("presented no certificate") })
         }
@@ -99,7 +107,8 @@ struct ClientCertificateTests {
                 "/usr/bin/openssl",
                 [
                     "s_client", "-connect", "127.0.0.1:\(receiver.port)", "-tls1_3", "-CAfile",
-                    receiver.folder("certs/ca.pem"), "-cert", receiver.folder("pi.pem"), "-key", receiver.folder("pi.pem"),
+                    receiver.folder("certs/ca.pem"), "-cert", receiver.folder("pi.pem"), "-key",
+                    receiver.folder("pi.pem"),
                     "-reconnect",
                 ])
             #expect(!outcome.output.contains("New Session Ticket"))

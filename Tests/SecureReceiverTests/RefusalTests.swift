@@ -16,7 +16,10 @@ struct RefusalTests {
         let code: String
         let change: @Sendable (inout UploadRequest) -> Void
 
-        init(_ description: String, _ status: Int, _ code: String, _ change: @escaping @Sendable (inout UploadRequest) -> Void) {
+        init(
+            _ description: String, _ status: Int, _ code: String,
+            _ change: @escaping @Sendable (inout UploadRequest) -> Void
+        ) {
             testDescription = description
             self.status = status
             self.code = code
@@ -50,7 +53,9 @@ struct RefusalTests {
         Case("an upload field present and not covered", 401, "authentication-failed") {
             $0.fields = [("Upload-Complete", "?1")]
         },
-        Case("only md5 in Content-Digest", 400, "malformed-request") { $0.contentDigest = "md5=:1B2M2Y8AsgTpgAmY7PhCfg==:" },
+        Case("only md5 in Content-Digest", 400, "malformed-request") {
+            $0.contentDigest = "md5=:1B2M2Y8AsgTpgAmY7PhCfg==:"
+        },
         Case("a digest that is too short", 400, "malformed-request") { $0.contentDigest = "sha-256=:AAAA:" },
         Case("created too long ago", 401, "clock-skew") { $0.set("created", .integer(now - 301 - 5)) },
         Case("created too far ahead", 401, "clock-skew") { $0.set("created", .integer(now + 301 + 60)) },
@@ -75,7 +80,9 @@ struct RefusalTests {
             }
         },
         Case("Signature-Input that is no dictionary", 400, "malformed-request") { request in
-            request = request.tampered { $0.replacingOccurrences(of: "Signature-Input: sig=(", with: "Signature-Input: sig=((") }
+            request = request.tampered {
+                $0.replacingOccurrences(of: "Signature-Input: sig=(", with: "Signature-Input: sig=((")
+            }
         },
     ]
 
@@ -138,7 +145,8 @@ struct RefusalTests {
         try await RunningReceiver.run { receiver in
             let lines = try receiver.folder.read("ids.txt")
             #expect(try await receiver.answer(to: receiver.request(path: "1")).status == 201)
-            try receiver.folder.write(lines.split(separator: UInt8(ascii: "\n"))[1] + [UInt8(ascii: "\n")], to: "ids.txt")
+            try receiver.folder.write(
+                lines.split(separator: UInt8(ascii: "\n"))[1] + [UInt8(ascii: "\n")], to: "ids.txt")
             let refused = try await receiver.answer(to: receiver.request(path: "2"))
             #expect(refused.code == "authentication-failed")
             #expect(try await receiver.answer(to: receiver.request(pi: "pi-02", path: "2"), as: "pi-02").status == 201)
@@ -161,7 +169,7 @@ struct RefusalTests {
 
     @Test("larger than --max-size by its Content-Length alone")
     func refusesLargeFiles() async throws {
-        try await RunningReceiver.run(configure: { $0.largestFile = 4 }) { receiver in
+        try await RunningReceiver.run(largestFile: 4) { receiver in
             let refused = try await receiver.answer(to: receiver.request(body: Array("12345".utf8)))
             #expect(refused.status == 413)
             #expect(refused.code == "too-large")

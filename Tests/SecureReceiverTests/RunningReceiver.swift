@@ -22,7 +22,7 @@ struct RunningReceiver: Sendable {
     let stop: @Sendable () async -> Void
 
     static func run(
-        pis: [String] = ["pi-01", "pi-02"], configure: (inout ReceiverConfiguration) -> Void = { _ in },
+        pis: [String] = ["pi-01", "pi-02"], largestFile: Int64? = nil, drainSeconds: Int64 = 30,
         _ body: @escaping @Sendable (RunningReceiver) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
@@ -38,7 +38,8 @@ struct RunningReceiver: Sendable {
         configuration.store = folder("received_files")
         configuration.address = "127.0.0.1"
         configuration.port = 0
-        configure(&configuration)
+        configuration.largestFile = largestFile
+        configuration.drainSeconds = drainSeconds
 
         let log = TestLog()
         let logger = Logger(label: "test") { _ in log }

@@ -46,7 +46,7 @@ struct StoppingTests {
 
     @Test("does not wait longer than its time for a client that does not go on")
     func isNotHeldUp() async throws {
-        try await RunningReceiver.run(configure: { $0.drainSeconds = 0 }) { receiver in
+        try await RunningReceiver.run(drainSeconds: 0) { receiver in
             var request = receiver.request()
             request.fields = [("Expect", "100-continue")]
             let upload = request

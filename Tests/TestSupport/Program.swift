@@ -43,7 +43,7 @@ package final class Program: Sendable {
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         var argumentList = command.map { strdup($0) } + [nil]
         var environmentList = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { (argumentList + environmentList).forEach { free($0) } }
+        defer { for string in argumentList + environmentList { free(string) } }
         var started = pid_t()
         let result = posix_spawn(&started, command[0], &actions, nil, &argumentList, &environmentList)
         guard result == 0 else { throw Failure(description: "\(command[0]): \(String(cString: strerror(result)))") }

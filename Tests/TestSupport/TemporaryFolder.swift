@@ -33,7 +33,8 @@ package final class TemporaryFolder: Sendable {
         guard let names = FileManager.default.enumerator(atPath: root) else { return [] }
         return names.compactMap { $0 as? String }.filter { entry in
             var isFolder: ObjCBool = false
-            return FileManager.default.fileExists(atPath: "\(root)/\(entry)", isDirectory: &isFolder) && !isFolder.boolValue
+            return FileManager.default.fileExists(atPath: "\(root)/\(entry)", isDirectory: &isFolder)
+                && !isFolder.boolValue
         }.sorted()
     }
 }

@@ -56,7 +56,8 @@ package struct TestLab: Sendable {
         ]
         if let extendedKeyUsage { extensions.append(.extendedKeyUsage(extendedKeyUsage)) }
         let template = CertificateTemplate(
-            commonName: "a test's leaf", notBefore: validity.notBefore, notAfter: validity.notAfter, extensions: extensions)
+            commonName: "a test's leaf", notBefore: validity.notBefore, notAfter: validity.notAfter,
+            extensions: extensions)
         let certificate = try template.certificate(
             for: key, issuer: .init(certificate: authority.certificate, key: authority.key))
         return Identity(certificate: certificate, key: key)

@@ -24,8 +24,10 @@ package struct UploadRequest: Sendable {
         self.body = body
         contentDigest = ContentDigest.fieldValue(SHA256.digest(of: body))
         contentLength = String(body.count)
-        parameters = UploadSignature.parameters(
-            created: Int64(Date().timeIntervalSince1970), pi: PiName(pi) ?? PiName("unnamed")!).parameters
+        parameters =
+            UploadSignature.parameters(
+                created: Int64(Date().timeIntervalSince1970), pi: PiName(pi) ?? PiName("unnamed")!
+            ).parameters
         self.secret = secret
     }
 

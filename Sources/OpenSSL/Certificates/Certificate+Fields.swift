@@ -21,7 +21,11 @@ extension Certificate {
         return flags & UInt32(EXFLAG_CA) != 0 ? .certificateAuthority : .endEntity
     }
 
-    package enum AlternativeName: Hashable, Sendable { case uri(String), dns(String), other }
+    package enum AlternativeName: Hashable, Sendable {
+        case uri(String)
+        case dns(String)
+        case other
+    }
 
     /// The subject alternative names (RFC 5280, section 4.2.1.6). A name with a byte that is not printable ASCII is `other`.
     package var subjectAlternativeNames: [AlternativeName] {
@@ -32,7 +36,8 @@ extension Certificate {
             return (0..<shim_sk_GENERAL_NAME_num(names)).map { index in
                 var type: Int32 = 0
                 guard let text = shim_GENERAL_NAME_text(names, index, &type) else { return .other }
-                let bytes = UnsafeBufferPointer(start: ASN1_STRING_get0_data(text), count: Int(ASN1_STRING_length(text)))
+                let bytes = UnsafeBufferPointer(
+                    start: ASN1_STRING_get0_data(text), count: Int(ASN1_STRING_length(text)))
                 guard bytes.allSatisfy({ (0x21...0x7e).contains($0) }) else { return .other }
                 let string = String(decoding: bytes, as: UTF8.self)
                 return type == GEN_URI ? .uri(string) : .dns(string)
@@ -79,7 +84,9 @@ extension Certificate {
 
     package var hasP256Key: Bool {
         withPointer { certificate in
-            guard let key = X509_get0_pubkey(certificate), EVP_PKEY_get_base_id(key) == EVP_PKEY_EC else { return false }
+            guard let key = X509_get0_pubkey(certificate), EVP_PKEY_get_base_id(key) == EVP_PKEY_EC else {
+                return false
+            }
             var name = [CChar](repeating: 0, count: 64)
             var count = 0
             defer { ERR_clear_error() }

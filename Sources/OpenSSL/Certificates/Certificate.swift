@@ -17,7 +17,9 @@ package final class Certificate: Sendable {
         X509_free(pointer)
     }
 
-    func withPointer<Result, Failure: Error>(_ body: (OpaquePointer) throws(Failure) -> Result) throws(Failure) -> Result {
+    func withPointer<Result, Failure: Error>(_ body: (OpaquePointer) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
         try body(pointer)
     }
 

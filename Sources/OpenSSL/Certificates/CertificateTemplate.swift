@@ -35,7 +35,8 @@ package struct CertificateTemplate {
         try setSerialNumber(of: pointer)
         let name = try unwrap(X509_get_subject_name(pointer), "setting the subject")
         try check(
-            X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_UTF8, Array(commonName.utf8), Int32(commonName.utf8.count), -1, 0),
+            X509_NAME_add_entry_by_NID(
+                name, NID_commonName, MBSTRING_UTF8, Array(commonName.utf8), Int32(commonName.utf8.count), -1, 0),
             "setting the subject \(commonName)")
         let issuerName = issuer?.certificate.withPointer { X509_get_subject_name($0) } ?? name
         try check(X509_set_issuer_name(pointer, issuerName), "setting the issuer")
@@ -59,12 +60,15 @@ package struct CertificateTemplate {
         _ = try unwrap(BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)), "setting the serial number")
     }
 
-    private func add(_ wanted: CertificateExtension, to certificate: OpaquePointer, issuer: Issuer?) throws(OpenSSLError) {
-        let made = if let issuer {
-            issuer.certificate.withPointer { shim_X509_extension($0, certificate, wanted.identifier, wanted.value) }
-        } else {
-            shim_X509_extension(certificate, certificate, wanted.identifier, wanted.value)
-        }
+    private func add(_ wanted: CertificateExtension, to certificate: OpaquePointer, issuer: Issuer?)
+        throws(OpenSSLError)
+    {
+        let made =
+            if let issuer {
+                issuer.certificate.withPointer { shim_X509_extension($0, certificate, wanted.identifier, wanted.value) }
+            } else {
+                shim_X509_extension(certificate, certificate, wanted.identifier, wanted.value)
+            }
         let added = try unwrap(made, "making the extension \(wanted.value)")
         defer { X509_EXTENSION_free(added) }
         try check(X509_add_ext(certificate, added, -1), "adding the extension \(wanted.value)")
@@ -76,11 +80,15 @@ package struct CertificateExtension: Sendable {
     let identifier: Int32
     let value: String
 
-    package static func basicConstraints(_ value: String) -> Self { Self(identifier: NID_basic_constraints, value: value) }
+    package static func basicConstraints(_ value: String) -> Self {
+        Self(identifier: NID_basic_constraints, value: value)
+    }
     package static func keyUsage(_ value: String) -> Self { Self(identifier: NID_key_usage, value: value) }
     package static func extendedKeyUsage(_ value: String) -> Self { Self(identifier: NID_ext_key_usage, value: value) }
     package static var subjectKeyIdentifier: Self { Self(identifier: NID_subject_key_identifier, value: "hash") }
-    package static var authorityKeyIdentifier: Self { Self(identifier: NID_authority_key_identifier, value: "keyid:always") }
+    package static var authorityKeyIdentifier: Self {
+        Self(identifier: NID_authority_key_identifier, value: "keyid:always")
+    }
 
     /// The caller vouches that no name holds a comma: names are parsed types above this layer.
     package static func subjectAlternativeNames(_ names: [String]) -> Self {

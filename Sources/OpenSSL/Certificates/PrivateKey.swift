@@ -25,7 +25,9 @@ package final class PrivateKey: Sendable {
         EVP_PKEY_free(pointer)
     }
 
-    func withPointer<Result, Failure: Error>(_ body: (OpaquePointer) throws(Failure) -> Result) throws(Failure) -> Result {
+    func withPointer<Result, Failure: Error>(_ body: (OpaquePointer) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
         try body(pointer)
     }
 

@@ -109,7 +109,9 @@ package final class TLSConnection {
     package var peerChain: VerifiedChain? { VerifiedChain(borrowing: SSL_get0_verified_chain(ssl)) }
 
     /// As IANA names it, such as TLS_AES_256_GCM_SHA384; empty before the handshake.
-    package var cipherSuite: String { SSL_get_current_cipher(ssl).map { String(cString: SSL_CIPHER_get_name($0)) } ?? "" }
+    package var cipherSuite: String {
+        SSL_get_current_cipher(ssl).map { String(cString: SSL_CIPHER_get_name($0)) } ?? ""
+    }
 
     private func failure(_ operation: String) -> TLSError {
         TLSError(operation: operation, verifyResult: SSL_get_verify_result(ssl), policyRefusal: policyRefusal)

@@ -30,7 +30,9 @@ package final class TLSContext: Sendable {
         SSL_CTX_free(pointer)
     }
 
-    func withPointer<Result, Failure: Error>(_ body: (OpaquePointer) throws(Failure) -> Result) throws(Failure) -> Result {
+    func withPointer<Result, Failure: Error>(_ body: (OpaquePointer) throws(Failure) -> Result) throws(Failure)
+        -> Result
+    {
         try body(pointer)
     }
 }
@@ -78,7 +80,8 @@ private nonisolated(unsafe) let http1Protocol: UnsafePointer<UInt8> = {
 
 // A client that offers protocols but not ours goes on without (RFC 7301 would let us refuse it; HTTP/1.1 is the default).
 private func selectHTTP1(
-    _: OpaquePointer?, selected: UnsafeMutablePointer<UnsafePointer<UInt8>?>?, selectedCount: UnsafeMutablePointer<UInt8>?,
+    _: OpaquePointer?, selected: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,
+    selectedCount: UnsafeMutablePointer<UInt8>?,
     offered: UnsafePointer<UInt8>?, offeredCount: UInt32, _: UnsafeMutableRawPointer?
 ) -> Int32 {
     var rest = UnsafeBufferPointer(start: offered, count: Int(offeredCount))[...]

@@ -23,9 +23,12 @@ struct Credentials: Sendable {
         }
         guard let leaf = chain.first else { throw Self.failure(certificateFile, "there is no certificate in it") }
         guard leaf.isPaired(with: key) else {
-            throw Self.failure(certificateFile, "the private key in \(keyFile ?? certificateFile) belongs to another certificate")
+            throw Self.failure(
+                certificateFile, "the private key in \(keyFile ?? certificateFile) belongs to another certificate")
         }
-        guard leaf.hasP256Key else { throw Self.failure(certificateFile, "its key is not on the curve P-256, so it cannot sign receipts") }
+        guard leaf.hasP256Key else {
+            throw Self.failure(certificateFile, "its key is not on the curve P-256, so it cannot sign receipts")
+        }
         let configuration = TLSConfiguration(
             role: .server, certificateChain: chain, privateKey: key, trustRoots: roots,
             peerPolicy: { peer in
@@ -77,7 +80,8 @@ struct Credentials: Sendable {
     private static func failure(_ file: String, _ reason: String) -> CommandFailure {
         CommandFailure(
             "\(file) cannot be used", reason: reason,
-            hint: "run `provision new-pi` in this folder; it makes the certificates on first use. Or name the files with --cert, --key and --ca.",
+            hint:
+                "run `provision new-pi` in this folder; it makes the certificates on first use. Or name the files with --cert, --key and --ca.",
             exitCode: .configuration)
     }
 }

@@ -54,7 +54,9 @@ final class IdentifierFile: Sendable {
         state.lookedAt = version
         do {
             state.list = try IdentifierList(parsing: readFile(path, limit: Self.mostBytes))
-            if let failure = state.failure { logger.info("identifiers readable again", metadata: ["after": "\(failure)"]) }
+            if let failure = state.failure {
+                logger.info("identifiers readable again", metadata: ["after": "\(failure)"])
+            }
             state.failure = nil
         } catch {
             // Said once, not at each request.

@@ -27,7 +27,7 @@ final class ConnectionRegistry: Sendable {
             defer { state.whenEmpty = [] }
             return state.whenEmpty
         }
-        waiting.forEach { $0.resume() }
+        for continuation in waiting { continuation.resume() }
     }
 
     /// Tells every connection to end what is under way and then to close.

@@ -103,7 +103,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private func receive(_ bytes: ByteBuffer, of reception: Reception, context: ChannelHandlerContext) {
         do throws(StoreError) {
             let result: Result<Void, StoreError> = bytes.withUnsafeReadableBytes { bytes in
-                do throws(StoreError) { return .success(try reception.incoming.write(bytes)) } catch { return .failure(error) }
+                do throws(StoreError) { return .success(try reception.incoming.write(bytes)) } catch {
+                    return .failure(error)
+                }
             }
             try result.get()
         } catch {

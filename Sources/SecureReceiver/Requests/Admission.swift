@@ -50,7 +50,8 @@ struct Admission: Sendable {
             throw Refusal(.invalidPath, "\(error).")
         }
         guard head.fields[.contentEncoding] == nil else {
-            throw Refusal(.contentCoding, "The receiver stores bytes as they are: send the file without Content-Encoding.")
+            throw Refusal(
+                .contentCoding, "The receiver stores bytes as they are: send the file without Content-Encoding.")
         }
         guard case .length(let size) = head.body, head.fields[.contentLength] != nil else {
             throw Refusal(.lengthRequired, "An upload states its size in Content-Length.")

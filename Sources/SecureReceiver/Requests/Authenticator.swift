@@ -54,7 +54,9 @@ struct Authenticator: Sendable {
         }
         for field in fields {
             let name = field.name.canonicalName
-            guard UploadSignature.mustCover(name), !parameters.components.contains(CoveredComponent(name)) else { continue }
+            guard UploadSignature.mustCover(name), !parameters.components.contains(CoveredComponent(name)) else {
+                continue
+            }
             throw Refusal(.authenticationFailed, "The signature must cover \(name), because the request has it.")
         }
     }
@@ -64,7 +66,8 @@ struct Authenticator: Sendable {
         do throws(SignatureBaseError) {
             base = try SignatureBase(signature.parameters) { head.value(of: $0) }
         } catch {
-            throw Refusal(.authenticationFailed, "The signature covers a component that the request lacks or names twice.")
+            throw Refusal(
+                .authenticationFailed, "The signature covers a component that the request lacks or names twice.")
         }
         let message = base.bytes
         let secrets = identifiers.current.secrets(for: pi).map(\.key)
@@ -80,7 +83,8 @@ struct Authenticator: Sendable {
     private func checkTime(of signature: RequestSignature, now: Int64) throws(Refusal) {
         let (difference, overflow) = now.subtractingReportingOverflow(signature.created)
         guard !overflow, (-tolerance...tolerance).contains(difference) else {
-            throw Refusal(.clockSkew, "The signature's time is more than \(tolerance) s away from the receiver's clock.")
+            throw Refusal(
+                .clockSkew, "The signature's time is more than \(tolerance) s away from the receiver's clock.")
         }
         if let expires = signature.expires, expires < now {
             throw Refusal(.clockSkew, "The signature has expired.")

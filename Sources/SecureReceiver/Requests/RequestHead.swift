@@ -51,7 +51,8 @@ struct RequestHead: Hashable, Sendable {
     private static func authority(_ headers: HTTPHeaders) throws(Refusal) -> String {
         let hosts = headers["host"]
         let allowed = Set("abcdefghijklmnopqrstuvwxyz0123456789-._:[]".utf8)
-        guard hosts.count == 1, let host = hosts.first?.lowercased(), !host.isEmpty, host.utf8.allSatisfy(allowed.contains)
+        guard hosts.count == 1, let host = hosts.first?.lowercased(), !host.isEmpty,
+            host.utf8.allSatisfy(allowed.contains)
         else { throw Refusal(.malformedRequest, "The request needs exactly one Host field with a name or an address.") }
         return host.hasSuffix(":443") ? String(host.dropLast(4)) : host
     }

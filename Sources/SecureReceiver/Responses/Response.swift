@@ -63,7 +63,8 @@ extension Response {
     init(_ refusal: Refusal, pi: PiName) {
         let problem = refusal.problem
         let details = ProblemDetails(
-            type: problem.type, title: problem.title, status: problem.status, code: problem.code, detail: refusal.detail)
+            type: problem.type, title: problem.title, status: problem.status, code: problem.code, detail: refusal.detail
+        )
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let body = (try? encoder.encode(details)).map(Array.init) ?? []

@@ -8,13 +8,15 @@ import UploadStore
 /// What a receiver does not start without.
 enum Prerequisites {
     private static let message = "Error finding files and folders"
-    private static let hint = "start the receiver in the folder where `provision new-pi` ran, or name them with --ids and --store."
+    private static let hint =
+        "start the receiver in the folder where `provision new-pi` ran, or name them with --ids and --store."
 
     static func identifiers(_ path: String, logger: Logger) throws(CommandFailure) -> IdentifierFile {
         do { return try IdentifierFile(path: path, logger: logger) } catch let error as IdentifierListError {
             throw CommandFailure(
                 "\(path) cannot be used", reason: error.description,
-                hint: "mend that line; each line is a secret, a space and the Pi's name, as `provision new-pi` writes it.",
+                hint:
+                    "mend that line; each line is a secret, a space and the Pi's name, as `provision new-pi` writes it.",
                 exitCode: .configuration)
         } catch {
             throw CommandFailure(message, reason: "\(error)", hint: hint, exitCode: .configuration)

@@ -79,15 +79,18 @@ struct ReceiverService: Service {
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(
                 .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16 * 1024, maximum: 128 * 1024))
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16 * 1024, maximum: 128 * 1024)
+            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.configure(channel) }
             }
         do {
             guard let address = configuration.address else {
                 // One socket for IPv6 and IPv4; where the kernel has no IPv6, IPv4 alone.
-                do { return try await bootstrap.bind(host: "::", port: configuration.port).get() } catch let error as IOError
-                where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL {
+                do { return try await bootstrap.bind(host: "::", port: configuration.port).get() } catch let error
+                    as IOError
+                    where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL
+                {
                     return try await bootstrap.bind(host: "0.0.0.0", port: configuration.port).get()
                 }
             }
@@ -96,7 +99,8 @@ struct ReceiverService: Service {
             try? await group.shutdownGracefully()
             throw CommandFailure(
                 "Cannot listen on port \(configuration.port)", reason: "\(error)",
-                hint: "another program may use the port (see `ss -ltnp`); choose one with --port, or an address of this machine with --listen.",
+                hint:
+                    "another program may use the port (see `ss -ltnp`); choose one with --port, or an address of this machine with --listen.",
                 exitCode: .unavailable)
         }
     }
@@ -113,7 +117,8 @@ struct ReceiverService: Service {
             ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)),
             IdleStateHandler(allTimeout: .seconds(configuration.idleSeconds)),
             HTTPConnectionHandler(
-                receiver: receiver, credentials: credentials, mostInFlight: configuration.requestsInFlight, logger: logger),
+                receiver: receiver, credentials: credentials, mostInFlight: configuration.requestsInFlight,
+                logger: logger),
         ])
         connections.add(channel)
     }

@@ -35,7 +35,8 @@ struct Receiver: Sendable {
         }
     }
 
-    private func commitNow(_ incoming: IncomingUpload, of upload: AdmittedUpload, credentials: Credentials) -> Response {
+    private func commitNow(_ incoming: IncomingUpload, of upload: AdmittedUpload, credentials: Credentials) -> Response
+    {
         do {
             let signed = try store.commit(incoming, modified: upload.modified) { result in
                 let now = self.now
@@ -50,14 +51,16 @@ struct Receiver: Sendable {
             logger.info(
                 "file stored",
                 metadata: [
-                    "pi": "\(upload.pi)", "path": "\(upload.path)", "size": "\(upload.size)", "sha256": "\(upload.digest)",
+                    "pi": "\(upload.pi)", "path": "\(upload.path)", "size": "\(upload.size)",
+                    "sha256": "\(upload.digest)",
                     "result": "\(signed.receipt.result.rawValue)",
                 ])
             return Response(signed)
         } catch let error as StoreError {
             return Response(refusal(for: error, upload), pi: upload.pi)
         } catch {
-            logger.error("receipt not signed", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
+            logger.error(
+                "receipt not signed", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
             return Response(Refusal(.storageFailed, "The receiver could not sign the receipt."), pi: upload.pi)
         }
     }
@@ -67,10 +70,13 @@ struct Receiver: Sendable {
         case .pathConflict:
             return Refusal(.pathConflict, "\(Problem.pathConflict.title): \(upload.path).")
         case .insufficientSpace:
-            logger.error("not enough space", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "size": "\(upload.size)"])
+            logger.error(
+                "not enough space",
+                metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "size": "\(upload.size)"])
             return Refusal(.insufficientStorage, "The receiver has no room for \(upload.size) bytes.")
         default:
-            logger.error("file not stored", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
+            logger.error(
+                "file not stored", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
             return Refusal(.storageFailed, "The receiver could not write the file; its log says why.")
         }
     }

@@ -66,7 +66,8 @@ package enum ProfileViolation: Error, Hashable, Sendable, CustomStringConvertibl
         case .signatureAlgorithm: "the certificate is not signed with ECDSA and SHA-256"
         case .rootHasNoTrustDomain: "the root certificate states no trust domain"
         case .notOneURI(let count): "the certificate has \(count) URI names instead of one"
-        case .foreignURI(let uri, let domain): "the certificate's name \(uri) is not a Pi's in the trust domain \(domain)"
+        case .foreignURI(let uri, let domain):
+            "the certificate's name \(uri) is not a Pi's in the trust domain \(domain)"
         case .notTheReceiver: "the certificate does not carry the name \(LeafProfile.receiverName)"
         }
     }

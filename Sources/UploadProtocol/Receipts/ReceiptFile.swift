@@ -13,7 +13,9 @@ package struct ReceiptFile: Hashable, Sendable {
     package init(_ receipt: SignedReceipt, digest: SHA256Digest, name: String) {
         self.digest = digest
         self.name = name
-        var comments = ["# secure-upload receipt 1", "# certificate \(receipt.certificate.hex)", "# json \(receipt.json)"]
+        var comments = [
+            "# secure-upload receipt 1", "# certificate \(receipt.certificate.hex)", "# json \(receipt.json)",
+        ]
         comments += receipt.base.lines.map { "# base \($0)" }
         comments.append("# signature \(ByteSequence.serialize(receipt.signature))")
         self.comments = comments
@@ -57,7 +59,9 @@ package struct ReceiptFile: Hashable, Sendable {
 
     /// Reads what `contents` gave; `nil` for anything else.
     package init?(parsing contents: [UInt8], name: String) {
-        guard let digest = Self.digest(in: contents), let text = String(validating: contents, as: UTF8.self) else { return nil }
+        guard let digest = Self.digest(in: contents), let text = String(validating: contents, as: UTF8.self) else {
+            return nil
+        }
         let comments = text.split(separator: "\n").filter { $0.hasPrefix("#") }.map(String.init)
         let file = ReceiptFile(digest: digest, name: name, comments: comments)
         guard file.contents == contents else { return nil }
