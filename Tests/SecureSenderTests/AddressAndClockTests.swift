@@ -70,10 +70,14 @@ struct SenderClockTests {
     func correction() {
         var clock = SenderClock(isSynchronised: false, systemTime: 0, bundleTime: 5000, lastReceipt: nil, now: start)
         let later = start + .seconds(10)
-        #expect(clock.correct(to: 7000, at: later) == 1990)
+        let first = clock.correct(to: 7000, at: later)
+        #expect(first == 6990)
         #expect(clock.time(at: later + .seconds(5)) == 7005)
         #expect(clock.certificateTime(at: later) == 5010)
-        #expect(clock.correct(to: 6000, at: later) == -1000)
+        // Measured by the system clock each time.
+        let second = clock.correct(to: 6000, at: later)
+        #expect(second == 5990)
+        #expect(clock.time(at: later) == 6000)
     }
 
     @Test("remembers the last receipt's time, but none beyond the receiver certificate's end")
@@ -92,8 +96,18 @@ struct SenderClockTests {
     }
 }
 
-@Suite("Sizes")
+@Suite("Sizes and times")
 struct SizeTests {
+    @Test(
+        "are shown in the largest unit of which there are two",
+        arguments: [
+            (UInt64(1), "1 second"), (119, "119 seconds"), (120, "2 minutes"), (7199, "119 minutes"), (86_400, "24 hours"),
+            (172_800, "2 days"),
+        ])
+    func times(seconds: UInt64, text: String) {
+        #expect(roundedTime(seconds) == text)
+    }
+
     @Test(
         "are shown in powers of 1000",
         arguments: [

@@ -303,10 +303,25 @@ struct WrongClockTests {
         #expect(outcome.status == .success)
         #expect(outcome.sent.sorted() == names)
         #expect(outcome.notices.count == 1)
-        #expect(outcome.notices.first?.contains("86400 seconds behind") == true)
+        #expect(outcome.notices.first?.contains("24 hours behind") == true)
         // Without a clock only one request finds out; with one that is believed, all that were under way.
         let wrong = seen.withLock { $0.filter { $0 < now - 300 }.count }
         #expect(isSynchronised ? wrong <= 20 : wrong == 1)
+    }
+
+    @Test("of the kernel's opinion alone, where the system clock agrees with the receiver, needs no word")
+    func notSynchronisedButRight() async throws {
+        let station = try Station(files: ["a": "1", "b": "2"])
+        let answers = station.answers
+        let now = Int64(Date().timeIntervalSince1970)
+        let seen = Mutex<[Int64]>([])
+        let receiver = try station.listen { try Self.answer($0, answers, at: now, seen: seen) }
+        let clock = SenderClock(
+            isSynchronised: false, systemTime: now, bundleTime: now - 86_400, lastReceipt: nil, now: .now)
+        let outcome = try await station.run(to: receiver.port, clock: clock)
+        #expect(outcome.status == .success)
+        #expect(outcome.notices == [])
+        #expect(seen.withLock { $0.count } == 3)
     }
 
     @Test("that the receiver refuses twice leaves the file for the next run")

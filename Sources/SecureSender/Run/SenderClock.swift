@@ -9,6 +9,8 @@ struct SenderClock: Sendable {
     /// Seconds since 1970 at `start`.
     private var time: Int64
     private let certificateTime: Int64
+    /// What the system clock said at `start`, right or wrong.
+    private let systemTime: Int64
     private let start: Uptime
 
     /// `systemTime`, `bundleTime`, `lastReceipt`: seconds since 1970.
@@ -16,6 +18,7 @@ struct SenderClock: Sendable {
         self.isSynchronised = isSynchronised
         time = isSynchronised ? systemTime : max(bundleTime, lastReceipt ?? bundleTime)
         certificateTime = time
+        self.systemTime = systemTime
         start = now
     }
 
@@ -35,10 +38,10 @@ struct SenderClock: Sendable {
     /// certificate must not vouch for its own date.
     func certificateTime(at now: Uptime) -> Int64 { certificateTime + (now - start).components.seconds }
 
-    /// Takes the receiver's time for signatures; returns by how many seconds it is ahead of ours.
+    /// Takes the receiver's time for signatures; returns by how many seconds it is ahead of the system clock.
     mutating func correct(to receiverTime: Int64, at now: Uptime) -> Int64 {
-        let difference = receiverTime - time(at: now)
-        time += difference
-        return difference
+        let elapsed = (now - start).components.seconds
+        time = receiverTime - elapsed
+        return receiverTime - (systemTime + elapsed)
     }
 }
