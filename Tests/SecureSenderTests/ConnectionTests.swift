@@ -1,3 +1,4 @@
+import CertificateAuthority
 import CommandSupport
 import Foundation
 import OpenSSL
@@ -322,6 +323,28 @@ struct WrongClockTests {
         #expect(outcome.status == .success)
         #expect(outcome.notices == [])
         #expect(seen.withLock { $0.count } == 3)
+    }
+
+    @Test("takes a receiver's certificate that was renewed since the last receipt, and none that had ended by then")
+    func renewedCertificate() async throws {
+        let station = try Station(files: ["a": "1"])
+        let now = Int64(Date().timeIntervalSince1970)
+        let day: Int64 = 86_400
+        let clock = { (lastReceipt: Int64) in
+            SenderClock(isSynchronised: false, systemTime: 0, bundleTime: 0, lastReceipt: lastReceipt, now: .now)
+        }
+        let listen = { (validity: Validity) in
+            let identity = try station.lab.leaf(
+                names: ["DNS:secure-receiver"], extendedKeyUsage: "serverAuth", validity: validity)
+            let answers = Answers(identity: identity, pi: station.name)
+            return try ScriptedReceiver(as: identity, in: station.lab) { try answers.serve($0) }
+        }
+        let ended = try listen(Validity(notBefore: now - 30 * day, notAfter: now - 2 * day))
+        let refused = try await station.run(to: ended.port, clock: clock(now - day))
+        #expect(refused.failure?.message == "Authentication failed")
+        let renewed = try listen(Validity(notBefore: now - 2 * day, notAfter: now + 30 * day))
+        let outcome = try await station.run(to: renewed.port, clock: clock(now - 20 * day))
+        #expect(outcome.sent == ["a"])
     }
 
     @Test("that the receiver refuses twice leaves the file for the next run")

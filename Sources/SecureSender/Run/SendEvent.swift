@@ -42,7 +42,8 @@ func counted(_ count: Int, _ noun: String) -> String {
 
 /// `17 minutes`, `3 days`: in the largest unit of which there are at least two.
 func roundedTime(_ seconds: UInt64) -> String {
-    for (size, noun) in [(86_400, "day"), (3600, "hour"), (60, "minute")] as [(UInt64, String)] where seconds >= 2 * size {
+    for (size, noun) in [(86_400, "day"), (3600, "hour"), (60, "minute")] as [(UInt64, String)]
+    where seconds >= 2 * size {
         return counted(Int(clamping: seconds / size), noun)
     }
     return counted(Int(clamping: seconds), "second")

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import OpenSSL
 import UploadProtocol
 
 /// The best time known. A Pi has no battery clock: unless the kernel says that its clock is synchronised, the time is at
@@ -34,9 +35,12 @@ struct SenderClock: Sendable {
     /// Seconds since 1970, for signatures.
     func time(at now: Uptime) -> Int64 { time + (now - start).components.seconds }
 
-    /// Seconds since 1970 at which the receiver's certificate is judged. The receiver's word does not change it: a
-    /// certificate must not vouch for its own date.
-    func certificateTime(at now: Uptime) -> Int64 { certificateTime + (now - start).components.seconds }
+    /// When the receiver's certificate is judged. The receiver's word does not change it: who holds an expired certificate
+    /// would give the date that it needs.
+    func certificateTime(at now: Uptime) -> VerificationTime {
+        let time = certificateTime + (now - start).components.seconds
+        return isSynchronised ? .exactly(time) : .notBefore(time)
+    }
 
     /// Takes the receiver's time for signatures; returns by how many seconds it is ahead of the system clock.
     mutating func correct(to receiverTime: Int64, at now: Uptime) -> Int64 {
