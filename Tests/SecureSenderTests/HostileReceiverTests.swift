@@ -1,4 +1,5 @@
 import CertificateAuthority
+import CommandSupport
 import Foundation
 import MessageSignatures
 import OpenSSL
@@ -66,7 +67,12 @@ struct HostileReceiverTests {
             let identity = try station.lab.leaf(
                 names: ["DNS:secure-receiver"], extendedKeyUsage: "serverAuth", validity: validity)
             let answers = Answers(identity: identity, pi: station.name)
-            try await expectAuthenticationFailed(station, as: identity, words: words) { try answers.serve($0) }
+            let receiver = try ScriptedReceiver(as: identity, in: station.lab) { try answers.serve($0) }
+            let outcome = try await station.run(to: receiver.port)
+            #expect(outcome.failure?.message == "Authentication failed")
+            #expect(outcome.failure?.reason?.contains(words) == true)
+            #expect(outcome.failure?.hint?.contains("GMT") == true)
+            #expect(station.waitingFiles == ["a", "b"])
         }
     }
 

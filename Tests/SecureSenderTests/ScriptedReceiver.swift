@@ -16,7 +16,7 @@ final class ScriptedReceiver: Sendable {
     init(
         as identity: TestLab.Identity, in lab: TestLab, script: @escaping @Sendable (PeerConnection) throws -> Void
     ) throws {
-        var configuration = TLSConfiguration(
+        let configuration = TLSConfiguration(
             role: .server, certificateChain: [identity.certificate], privateKey: identity.key,
             trustRoots: [lab.authority.certificate]
         ) { chain in
@@ -27,7 +27,6 @@ final class ScriptedReceiver: Sendable {
                 return .refuse("\(error)")
             }
         }
-        configuration.verificationTime = nil
         let context = try TLSContext(configuration)
         (listener, port) = try listenOnLoopback()
         start(context: context, script: script)

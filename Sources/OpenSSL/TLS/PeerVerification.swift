@@ -3,6 +3,13 @@ import COpenSSL
 // Runs inside the handshake, so that a refusal reaches the peer as a TLS alert: first OpenSSL's own chain check, then
 // the policy of the configuration, because OpenSSL alone passes leaves without an extended key usage, of version 1, ….
 func verifyPeer(store: OpaquePointer?, _: UnsafeMutableRawPointer?) -> Int32 {
+    let connection = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())
+        .flatMap { TLSConnection.borrowing(ssl: OpaquePointer($0)) }
+    if case .notBefore(let time) = connection?.context.configuration.verificationTime,
+        let leaf = X509_STORE_CTX_get0_cert(store), let start = Certificate(borrowing: leaf).notBefore, start > time
+    {
+        X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(store), Int(start))
+    }
     guard X509_verify_cert(store) == 1 else {
         // Never a success by mistake, whatever the library left in the error field.
         if X509_STORE_CTX_get_error(store) == X509_V_OK {
@@ -10,10 +17,7 @@ func verifyPeer(store: OpaquePointer?, _: UnsafeMutableRawPointer?) -> Int32 {
         }
         return 0
     }
-    guard let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
-        let connection = TLSConnection.borrowing(ssl: OpaquePointer(ssl)),
-        let chain = VerifiedChain(borrowing: X509_STORE_CTX_get0_chain(store))
-    else {
+    guard let connection, let chain = VerifiedChain(borrowing: X509_STORE_CTX_get0_chain(store)) else {
         X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED)
         return 0
     }

@@ -10,8 +10,8 @@ package struct TLSConfiguration: Sendable {
     package var trustRoots: [Certificate]
     /// Decides about a peer whose chain OpenSSL has already verified up to one of `trustRoots`.
     package var peerPolicy: @Sendable (VerifiedChain) -> PeerDecision
-    /// Seconds since 1970 at which certificates are judged. The default is the system's clock.
-    package var verificationTime: Int64?
+    /// When certificates are judged. The default is the system's clock.
+    package var verificationTime = VerificationTime.systemClock
     /// Offers ChaCha20-Poly1305 before AES. The default is false.
     package var prefersChaCha20 = false
 
@@ -25,6 +25,15 @@ package struct TLSConfiguration: Sendable {
         self.trustRoots = trustRoots
         self.peerPolicy = peerPolicy
     }
+}
+
+/// In seconds since 1970.
+package enum VerificationTime: Hashable, Sendable {
+    case systemClock
+    case exactly(Int64)
+    /// For who knows only that it is not earlier: a certificate that begins later proves that it is later, because the
+    /// authority made it before. What ended before is refused all the same.
+    case notBefore(Int64)
 }
 
 /// A peer's certificates as OpenSSL verified them.

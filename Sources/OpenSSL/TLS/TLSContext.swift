@@ -64,8 +64,9 @@ private func trust(_ configuration: TLSConfiguration, in context: OpaquePointer)
     }
     let parameters = SSL_CTX_get0_param(context)
     try check(X509_VERIFY_PARAM_set_flags(parameters, UInt(X509_V_FLAG_X509_STRICT)), "verifying strictly")
-    if let time = configuration.verificationTime {
-        X509_VERIFY_PARAM_set_time(parameters, Int(time))
+    switch configuration.verificationTime {
+    case .systemClock: break
+    case .exactly(let time), .notBefore(let time): X509_VERIFY_PARAM_set_time(parameters, Int(time))
     }
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
     SSL_CTX_set_cert_verify_callback(context, verifyPeer, nil)

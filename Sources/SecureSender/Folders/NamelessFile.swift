@@ -9,7 +9,6 @@ struct NamelessFile {
     /// Where the file system has no files without a name.
     private let temporaryName: String?
 
-    /// Writes `contents`, and does not wait until the disk has them.
     init(in folder: Folder, contents: [UInt8]) throws(SystemCallError) {
         self.folder = folder
         let number = linux_open_unnamed(folder.descriptor.number, 0o644)
@@ -30,7 +29,10 @@ struct NamelessFile {
             discard()
             throw error
         }
-        // Of many files, all but the first are on the disk by the time that they are waited for.
+    }
+
+    /// Hands the contents to the disk and does not wait: of many files, most are there when the first has been synced.
+    func startWriting() {
         _ = linux_start_writing(descriptor.number)
     }
 

@@ -13,7 +13,8 @@ enum ConnectFailure: Error {
 extension SecureChannel {
     /// Connects, and returns when both sides have shown who they are.
     static func open(
-        to receiver: ReceiverAddress, as identity: PiIdentity, certificateTime: Int64, settings: SenderSettings
+        to receiver: ReceiverAddress, as identity: PiIdentity, certificateTime: VerificationTime,
+        settings: SenderSettings
     ) throws(ConnectFailure) -> SecureChannel {
         let socket: FileDescriptor
         do throws(Dialer.Failure) {
@@ -37,7 +38,7 @@ extension SecureChannel {
     }
 
     private static func failure(
-        _ end: End, receiver: ReceiverAddress, certificateTime: Int64, settings: SenderSettings
+        _ end: End, receiver: ReceiverAddress, certificateTime: VerificationTime, settings: SenderSettings
     ) -> ConnectFailure {
         let hint = "is it secure-receiver that listens there?"
         switch end {
@@ -71,12 +72,16 @@ extension SecureChannel.End: CustomStringConvertible {
 extension CommandFailure {
     /// `nil` for an error that has nothing to do with who is who.
     static func authenticationFailed(
-        _ error: TLSError, receiver: ReceiverAddress, certificateTime: Int64
+        _ error: TLSError, receiver: ReceiverAddress, certificateTime: VerificationTime
     ) -> CommandFailure? {
         guard error.concernsIdentity else { return nil }
         switch error {
         case .peerRefused, .peerHasNoCertificate:
-            let time = HTTPDate.format(certificateTime)
+            let time =
+                switch certificateTime {
+                case .systemClock: "the time of the system clock"
+                case .exactly(let time), .notBefore(let time): HTTPDate.format(time)
+                }
             return .authenticationFailed(
                 reason: "what answers at \(receiver.url) is not the receiver that this Pi trusts: \(error)",
                 hint:

@@ -4,7 +4,7 @@ import UploadProtocol
 
 extension TLSConfiguration {
     /// How `identity` meets the receiver, whatever its address is.
-    static func sender(_ identity: PiIdentity, certificateTime: Int64) -> TLSConfiguration {
+    static func sender(_ identity: PiIdentity, certificateTime: VerificationTime) -> TLSConfiguration {
         var configuration = TLSConfiguration(
             role: .client, certificateChain: identity.certificateChain, privateKey: identity.privateKey,
             trustRoots: identity.trustRoots

@@ -150,16 +150,16 @@ extension SendRun {
         if let time = batch.last?.receipt.parameters.created { lastReceipt = (time, certificateEnd) }
     }
 
-    /// Takes the receiver's time, and says once that the clock is wrong.
+    /// Takes the receiver's time, and says once if the clock is wrong: without a synchronised clock ours is older than it
+    /// says, by design, and a system clock that is right needs no word.
     func correctClock(to receiverTime: Int64) {
-        let difference = clock.correct(to: receiverTime, at: .now)
-        guard !hasToldClock else { return }
+        let ahead = clock.correct(to: receiverTime, at: .now)
+        guard !hasToldClock, ahead.magnitude > UploadSignature.defaultTolerance else { return }
         hasToldClock = true
-        let amount = counted(Int(clamping: difference.magnitude), "second")
-        let place = clock.isSynchronised ? "This Pi's clock or the receiver's is wrong" : "This Pi's clock is not set"
         report(
             .notice(
-                "\(place): its time is \(amount) \(difference < 0 ? "ahead of" : "behind") the receiver's, which is used for this run\n"
-                    + "  hint: timedatectl shows whether this Pi gets its time from the network"))
+                "\(clock.isSynchronised ? "This Pi's clock or the receiver's" : "This Pi's clock") is wrong: it is "
+                    + "\(roundedTime(ahead.magnitude)) \(ahead < 0 ? "ahead of" : "behind") the receiver's, which is used for "
+                    + "this run\n  hint: timedatectl shows whether this Pi gets its time from the network"))
     }
 }

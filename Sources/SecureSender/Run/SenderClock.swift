@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import OpenSSL
 import UploadProtocol
 
 /// The best time known. A Pi has no battery clock: unless the kernel says that its clock is synchronised, the time is at
@@ -9,6 +10,8 @@ struct SenderClock: Sendable {
     /// Seconds since 1970 at `start`.
     private var time: Int64
     private let certificateTime: Int64
+    /// What the system clock said at `start`, right or wrong.
+    private let systemTime: Int64
     private let start: Uptime
 
     /// `systemTime`, `bundleTime`, `lastReceipt`: seconds since 1970.
@@ -16,6 +19,7 @@ struct SenderClock: Sendable {
         self.isSynchronised = isSynchronised
         time = isSynchronised ? systemTime : max(bundleTime, lastReceipt ?? bundleTime)
         certificateTime = time
+        self.systemTime = systemTime
         start = now
     }
 
@@ -31,14 +35,17 @@ struct SenderClock: Sendable {
     /// Seconds since 1970, for signatures.
     func time(at now: Uptime) -> Int64 { time + (now - start).components.seconds }
 
-    /// Seconds since 1970 at which the receiver's certificate is judged. The receiver's word does not change it: a
-    /// certificate must not vouch for its own date.
-    func certificateTime(at now: Uptime) -> Int64 { certificateTime + (now - start).components.seconds }
+    /// When the receiver's certificate is judged. The receiver's word does not change it: who holds an expired certificate
+    /// would give the date that it needs.
+    func certificateTime(at now: Uptime) -> VerificationTime {
+        let time = certificateTime + (now - start).components.seconds
+        return isSynchronised ? .exactly(time) : .notBefore(time)
+    }
 
-    /// Takes the receiver's time for signatures; returns by how many seconds it is ahead of ours.
+    /// Takes the receiver's time for signatures; returns by how many seconds it is ahead of the system clock.
     mutating func correct(to receiverTime: Int64, at now: Uptime) -> Int64 {
-        let difference = receiverTime - time(at: now)
-        time += difference
-        return difference
+        let elapsed = (now - start).components.seconds
+        time = receiverTime - elapsed
+        return receiverTime - (systemTime + elapsed)
     }
 }

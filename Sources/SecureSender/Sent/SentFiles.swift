@@ -33,6 +33,7 @@ struct SentFiles {
             defer { withExtendedLifetime(lock) {} }
             var claimed: Set<String> = []
             moves.attemptEach { move throws(MoveObstacle) in try writeReceipt(&move, claimed: &claimed) }
+            for move in moves { move.receipt?.startWriting() }
             moves.attemptEach { move throws(MoveObstacle) in try nameReceipt(of: move) }
             synchronize(\.target, of: &moves)
             moves.attemptEach { move throws(MoveObstacle) in try moveFile(&move) }
