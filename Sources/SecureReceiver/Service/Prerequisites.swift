@@ -14,18 +14,28 @@ enum Prerequisites {
     static func identifiers(_ path: String, logger: Logger) throws(CommandFailure) -> IdentifierFile {
         do { return try IdentifierFile(path: path, logger: logger) } catch let error as IdentifierListError {
             throw CommandFailure(
-                "\(path) cannot be used", reason: error.description,
-                hint:
-                    "mend that line; each line is a secret, a space and the Pi's name, as `provision new-pi` writes it.",
-                exitCode: .configuration)
+                "\(path) cannot be used", reason: error.description, hint: remedy(for: error), exitCode: .configuration)
         } catch {
             throw CommandFailure(message, reason: "\(error)", hint: hint, exitCode: .configuration)
         }
     }
 
     static func store(_ path: String) throws(CommandFailure) -> UploadStore {
-        do throws(StoreError) { return try UploadStore(opening: path) } catch {
+        do throws(StoreError) { return try UploadStore(opening: path) } catch .inUse {
+            throw CommandFailure(
+                "\(path) cannot be used", reason: "another receiver has it open",
+                hint: "stop that one (see `ss -ltnp`), or give each its own folder with --store.",
+                exitCode: .configuration)
+        } catch {
             throw CommandFailure(message, reason: "\(error)", hint: hint, exitCode: .configuration)
+        }
+    }
+
+    private static func remedy(for error: IdentifierListError) -> String {
+        let form = "a line is a secret, a space and the Pi's name, as `provision new-pi` writes it."
+        return switch error {
+        case .tooManyBareSecrets: "write the Pi's name behind each secret, and take out the lines of no Pi; \(form)"
+        default: "mend that line; \(form)"
         }
     }
 }

@@ -98,11 +98,18 @@ struct ReceiverService: Service {
         } catch {
             try? await group.shutdownGracefully()
             throw CommandFailure(
-                "Cannot listen on port \(configuration.port)", reason: "\(error)",
-                hint:
-                    "another program may use the port (see `ss -ltnp`); choose one with --port, or an address of this machine with --listen.",
+                "Cannot listen on port \(configuration.port)", reason: Self.words(for: error),
+                hint: """
+                    another program may use the port (see `ss -ltnp`); choose one with --port, or an address of this \
+                    machine with --listen.
+                    """,
                 exitCode: .unavailable)
         }
+    }
+
+    /// errno(3) alone: NIO's description names functions of its own.
+    private static func words(for error: any Error) -> String {
+        (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
     }
 
     private func configure(_ channel: any Channel) throws {

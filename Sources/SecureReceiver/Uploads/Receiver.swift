@@ -68,7 +68,7 @@ struct Receiver: Sendable {
     func refusal(for error: StoreError, _ upload: AdmittedUpload) -> Refusal {
         switch error {
         case .pathConflict:
-            return Refusal(.pathConflict, "\(Problem.pathConflict.title): \(upload.path).")
+            return Refusal(.pathConflict, "\(upload.path) cannot be stored beside what is there.")
         case .insufficientSpace:
             logger.error(
                 "not enough space",

@@ -68,7 +68,7 @@ struct AnswerJudge {
         switch details.problem {
         case .authenticationFailed:
             return .notAuthenticated(
-                reason: "the receiver does not accept the signature of \(pi): \(details.words)",
+                reason: "the receiver does not accept the signature of \(pi) \(details.answer)",
                 hint: "is the line of \(pi) in the receiver's ids.txt, with the secret of this Pi's secret.py?")
         case .identityMismatch:
             return .notAuthenticated(

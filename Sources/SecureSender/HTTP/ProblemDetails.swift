@@ -27,9 +27,13 @@ struct ProblemDetails: Sendable {
 
     /// A part of a sentence, on one line whatever the receiver sent.
     var words: String {
-        let said = [title, detail].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ": ")
-        let sentence = problem.map { explanation(of: $0) } ?? "the receiver refused it"
-        return said.isEmpty ? "\(sentence) (\(status))" : "\(sentence) (\(status) \(CommandOutput.oneLine(said)))"
+        "\(problem.map { explanation(of: $0) } ?? "the receiver refused it") \(answer)"
+    }
+
+    /// The receiver's own words, in parentheses. Its detail says more than its title, and together they say it twice.
+    var answer: String {
+        guard let said = [detail, title].compactMap({ $0 }).first(where: { !$0.isEmpty }) else { return "(\(status))" }
+        return "(\(status) \(CommandOutput.oneLine(said)))"
     }
 
     var hint: String? {
