@@ -65,7 +65,7 @@ struct SentFilesTests {
         let fixture = try Fixture()
         for name in ["a", "sub/b", "sub/deep/c"] { try fixture.write("of \(name)", to: "data/\(name)") }
         let batch = try ["a", "sub/b", "sub/deep/c"].map { try fixture.acknowledge($0) }
-        #expect(fixture.sentFiles.move(batch) == [try moved("a"), try moved("sub/b"), try moved("sub/deep/c")])
+        #expect(try fixture.sentFiles.move(batch) == [moved("a"), moved("sub/b"), moved("sub/deep/c")])
         #expect(fixture.folder.files(below: "data") == [])
         #expect(FileManager.default.fileExists(atPath: fixture.folder("data/sub/deep")))
         #expect(
@@ -81,7 +81,7 @@ struct SentFilesTests {
         let fixture = try Fixture()
         for (round, name) in ["reading.json", "reading~2.json", "reading~3.json"].enumerated() {
             try fixture.write("round \(round)", to: "data/reading.json")
-            #expect(fixture.sentFiles.move([try fixture.acknowledge("reading.json")]) == [try moved(name)])
+            #expect(try fixture.sentFiles.move([fixture.acknowledge("reading.json")]) == [moved(name)])
         }
         for (round, name) in ["reading.json", "reading~2.json", "reading~3.json"].enumerated() {
             #expect(try fixture.text("sent/\(name)") == "round \(round)")
@@ -95,7 +95,7 @@ struct SentFilesTests {
         try fixture.write("", to: "sent/a")
         for name in ["a", "a~2"] { try fixture.write("of \(name)", to: "data/\(name)") }
         let batch = try ["a", "a~2"].map { try fixture.acknowledge($0) }
-        #expect(fixture.sentFiles.move(batch) == [try moved("a~2"), try moved("a~2~2")])
+        #expect(try fixture.sentFiles.move(batch) == [moved("a~2"), moved("a~2~2")])
         #expect(try fixture.text("sent/a~2") == "of a")
         #expect(try fixture.text("sent/a~2~2") == "of a~2")
     }
@@ -105,7 +105,7 @@ struct SentFilesTests {
         let fixture = try Fixture()
         try fixture.write("left behind", to: "sent/a.sha256")
         try fixture.write("content", to: "data/a")
-        #expect(fixture.sentFiles.move([try fixture.acknowledge("a")]) == [try moved("a")])
+        #expect(try fixture.sentFiles.move([fixture.acknowledge("a")]) == [moved("a")])
         #expect(try await fixture.check("a.sha256"))
         #expect(fixture.folder.files(below: "sent") == ["a", "a.sha256"])
     }
@@ -125,7 +125,7 @@ struct SentFilesTests {
         unlink(fixture.folder("data/removed"))
         unlink(fixture.folder("data/link"))
         symlink("untouched", fixture.folder("data/link"))
-        #expect(fixture.sentFiles.move(batch) == [.changed, .changed, .changed, .changed, try moved("untouched")])
+        #expect(try fixture.sentFiles.move(batch) == [.changed, .changed, .changed, .changed, moved("untouched")])
         #expect(fixture.folder.files(below: "sent") == ["untouched", "untouched.sha256"])
         #expect(try fixture.text("data/appended") == "content!")
     }
@@ -145,7 +145,7 @@ struct SentFilesTests {
             }
             #expect([ENOTDIR, ELOOP].contains(error.code))
         }
-        #expect(outcomes[2] == (try moved("c")))
+        #expect(try outcomes[2] == moved("c"))
         #expect(elsewhere.files() == [])
         #expect(fixture.folder.files(below: "data") == ["linked/b", "sub/a"])
     }
