@@ -1,6 +1,7 @@
 import CommandSupport
 import Files
 import Glibc
+import Logging
 import OpenSSL
 import UploadProtocol
 
@@ -46,11 +47,14 @@ struct Credentials: Sendable {
     }
 
     /// Keeps a copy of the certificate for those who verify today's receipts in later years.
-    func keepCertificate(in folder: String) throws {
-        let pem = Array(try certificate.pem.utf8)
-        do { try writeNewFile("\(folder)/\(fingerprint.hex).pem", pem, mode: 0o644) } catch {
-            // It may be kept already.
-            guard error.code == EEXIST else { throw error }
+    func keepCertificate(in folder: String, logger: Logger) {
+        let path = "\(folder)/\(fingerprint.hex).pem"
+        mkdir(folder, 0o700)
+        do { try writeNewFile(path, Array(try certificate.pem.utf8), mode: 0o644) } catch {
+            if let error = error as? SystemCallError, error.code == EEXIST { return }
+            logger.warning(
+                "no copy of the certificate kept: receipts cannot be verified once it is replaced",
+                metadata: ["file": "\(path)", "error": "\(error)"])
         }
     }
 

@@ -19,7 +19,7 @@ struct VerifiedRequest: Sendable {
 
 /// Decides whether a request comes from the Pi that its connection's certificate names.
 struct Authenticator: Sendable {
-    let identifiers: IdentifierFile
+    let identifiers: WatchedFiles<IdentifierList>
     /// Seconds by which a signature may be older or younger than now.
     let tolerance: Int64
 

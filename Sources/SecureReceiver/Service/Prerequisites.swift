@@ -11,12 +11,41 @@ enum Prerequisites {
     private static let hint =
         "start the receiver in the folder where `provision new-pi` ran, or name them with --ids and --store."
 
-    static func identifiers(_ path: String, logger: Logger) throws(CommandFailure) -> IdentifierFile {
-        do { return try IdentifierFile(path: path, logger: logger) } catch let error as IdentifierListError {
+    /// Far more than a lab has Pis; what is larger is not an `ids.txt`.
+    private static let mostIdentifierBytes = 64 * 1024 * 1024
+
+    /// A line taken out is refused from the next request on: that is how a Pi is shut out.
+    static func identifiers(_ path: String, logger: Logger) throws(CommandFailure) -> WatchedFiles<IdentifierList> {
+        do {
+            return try WatchedFiles("identifiers", paths: [path], logger: logger) {
+                try IdentifierList(parsing: readFile(path, limit: mostIdentifierBytes))
+            }
+        } catch let error as IdentifierListError {
             throw CommandFailure(
                 "\(path) cannot be used", reason: error.description, hint: remedy(for: error), exitCode: .configuration)
         } catch {
             throw CommandFailure(message, reason: "\(error)", hint: hint, exitCode: .configuration)
+        }
+    }
+
+    /// Certificate, key and roots change together or not at all; new connections take the new ones. They do not wait for
+    /// `ids.txt` nor it for them: a Pi is shut out at once, whatever state a renewal is in.
+    static func credentials(
+        _ configuration: ReceiverConfiguration, logger: Logger
+    ) throws(CommandFailure) -> WatchedFiles<Credentials> {
+        let (certificate, key, roots) = (configuration.certificate, configuration.key, configuration.roots)
+        do {
+            return try WatchedFiles(
+                "credentials", paths: [certificate, roots] + (key.map { [$0] } ?? []), logger: logger
+            ) {
+                let credentials = try Credentials(certificateFile: certificate, keyFile: key, rootsFile: roots)
+                credentials.keepCertificate(in: "\(directory(of: certificate))/receiver", logger: logger)
+                return credentials
+            }
+        } catch let failure as CommandFailure {
+            throw failure
+        } catch {
+            throw CommandFailure("\(certificate) cannot be used", reason: "\(error)", exitCode: .configuration)
         }
     }
 

@@ -16,7 +16,7 @@ import UploadStore
 struct ReceiverService: Service {
     private let configuration: ReceiverConfiguration
     private let logger: Logger
-    private let credentials: Credentials
+    private let credentials: WatchedFiles<Credentials>
     private let receiver: Receiver
     private let connections = ConnectionRegistry()
     private let onListening: @Sendable (SocketAddress) async -> Void
@@ -32,8 +32,7 @@ struct ReceiverService: Service {
         self.onListening = onListening
         let identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
         let store = try Prerequisites.store(configuration.store)
-        credentials = try Credentials(
-            certificateFile: configuration.certificate, keyFile: configuration.key, rootsFile: configuration.roots)
+        credentials = try Prerequisites.credentials(configuration, logger: logger)
         let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
         receiver = Receiver(
             admission: Admission(authenticator: authenticator, largestFile: configuration.largestFile),
@@ -41,7 +40,6 @@ struct ReceiverService: Service {
     }
 
     func run() async throws {
-        keepCertificate()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let listener = try await listen(on: group)
         if let address = listener.localAddress { await onListening(address) }
@@ -113,7 +111,7 @@ struct ReceiverService: Service {
     }
 
     private func configure(_ channel: any Channel) throws {
-        let logger = logger
+        let (logger, credentials) = (logger, credentials.current)
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = 8 * 1024
         limits.maxHeaderListSize = 32 * 1024
@@ -128,15 +126,5 @@ struct ReceiverService: Service {
                 logger: logger),
         ])
         connections.add(channel)
-    }
-
-    /// Receipts of today are verified in later years with this certificate.
-    private func keepCertificate() {
-        let folder = "\(directory(of: configuration.certificate))/receiver"
-        do { try credentials.keepCertificate(in: folder) } catch {
-            logger.warning(
-                "no copy of the certificate kept: receipts cannot be verified once it is replaced",
-                metadata: ["folder": "\(folder)", "error": "\(error)"])
-        }
     }
 }

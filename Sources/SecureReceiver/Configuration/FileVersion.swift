@@ -1,0 +1,31 @@
+import Glibc
+
+/// What changes when a file does.
+struct FileVersion: Equatable, Sendable {
+    private let inode: UInt64
+    private let size: Int64
+    private let modified: [Int]
+    private let changed: [Int]
+    /// Written so shortly before this look that a further change right after it might not show in its times.
+    let isRecent: Bool
+
+    /// `nil` if there is no such file.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        modified = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+        changed = [status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        // The kernel's time stamps move in ticks of up to 10 ms.
+        let age = (now.tv_sec - changed[0]) * 1_000 + (now.tv_nsec - changed[1]) / 1_000_000
+        isRecent = (-20...20).contains(age)
+    }
+
+    static func == (left: FileVersion, right: FileVersion) -> Bool {
+        left.inode == right.inode && left.size == right.size && left.modified == right.modified
+            && left.changed == right.changed
+    }
+}
