@@ -16,10 +16,10 @@ struct StoredFile {
         do throws(SystemCallError) {
             // Looked at before it is opened: opening a FIFO or a device has effects of its own.
             guard let seen = try folder.status(of: name) else { return nil }
-            guard seen.st_mode & S_IFMT == S_IFREG else { throw SystemCallError("open", folder.path, code: ELOOP) }
+            guard seen.isRegularFile else { throw SystemCallError("open", folder.path, code: ELOOP) }
             file = try folder.open(name, O_RDONLY | O_NONBLOCK)
             let status = try file.status()
-            guard status.st_mode & S_IFMT == S_IFREG else { throw SystemCallError("open", folder.path, code: ELOOP) }
+            guard status.isRegularFile else { throw SystemCallError("open", folder.path, code: ELOOP) }
             size = Int64(status.st_size)
         } catch {
             if error.code == ENOENT { return nil }

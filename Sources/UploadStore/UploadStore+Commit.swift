@@ -1,4 +1,3 @@
-import CLinux
 import Files
 import Glibc
 import OpenSSL
@@ -72,7 +71,7 @@ extension UploadStore {
             try receipt.link(into: folder, as: name)
         } catch {
             guard error.code == EEXIST else { throw error }
-            guard try folder.status(of: name).map({ $0.st_mode & S_IFMT == S_IFREG }) ?? true else {
+            guard try folder.status(of: name)?.isRegularFile ?? true else {
                 throw StoreError.pathConflict(PathConflict(path: folder.path(of: name), wanted: .file))
             }
             try folder.remove(name)

@@ -1,4 +1,3 @@
-import CLinux
 import Files
 import Glibc
 package import UploadProtocol
@@ -75,7 +74,7 @@ package final class UploadStore: Sendable {
     private func checkNothingIsInTheWay(of place: Place) throws(StoreError) {
         guard let folder = try tree.existing(place.folder) else { return }
         do throws(SystemCallError) {
-            guard let status = try folder.status(of: place.name), status.st_mode & S_IFMT != S_IFREG else { return }
+            guard let status = try folder.status(of: place.name), !status.isRegularFile else { return }
         } catch {
             throw StoreError(error)
         }

@@ -94,12 +94,13 @@ struct UnderWayTests {
             try lab.store.commit(upload)
             #expect(openDescriptors(below: lab.root) == ownDescriptors + 1)
         }
-        for number in 0..<250 {
-            // New, the same again, another content, and one that is refused.
-            try lab.put("\(number)".utf8, "folder-\(number)/a")
-            try lab.put("\(number)".utf8, "folder-\(number)/a")
-            try lab.put("other".utf8, "folder-\(number)/a")
-            #expect(throws: StoreError.self) { try lab.put("x".utf8, "folder-\(number)/a/b") }
+        for number in 0..<125 {
+            // New, the same again, another content, and one that is refused: 500 of each way of two.
+            let path = "folder-\(number % 7)/\(number)"
+            try lab.put("\(number)".utf8, path)
+            try lab.put("\(number)".utf8, path)
+            try lab.put("other".utf8, path)
+            #expect(throws: StoreError.self) { try lab.put("x".utf8, "\(path)/b") }
         }
         #expect(openDescriptors(below: lab.root) == ownDescriptors)
         #expect(lab.notes.isEmpty)
