@@ -222,16 +222,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func write(_ response: Response, context: ChannelHandlerContext) {
-        var headers = HTTPHeaders(response.fields.map { ($0.name.rawName, $0.value) })
-        headers.add(name: "Date", value: HTTPDate.format(receiver.now))
-        headers.add(name: "Content-Length", value: String(response.body.count))
-        if response.closesConnection { headers.add(name: "Connection", value: "close") }
-        let status = HTTPResponseStatus(statusCode: response.status)
-        write(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers)), context: context)
-        if !response.omitsBody, !response.body.isEmpty {
-            write(.body(.byteBuffer(ByteBuffer(bytes: response.body))), context: context)
-        }
-        write(.end(nil), context: context)
+        for part in response.http1Parts(date: receiver.now) { write(part, context: context) }
     }
 
     private func write(_ part: HTTPServerResponsePart, context: ChannelHandlerContext) {

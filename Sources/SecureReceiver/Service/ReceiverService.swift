@@ -40,6 +40,7 @@ struct ReceiverService: Service {
     }
 
     func run() async throws {
+        tellOfRecovery()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let listener = try await listen(on: group)
         if let address = listener.localAddress { await onListening(address) }
@@ -52,6 +53,23 @@ struct ReceiverService: Service {
         try await receiver.commits.stop()
         try await group.shutdownGracefully()
         logger.info("stopped")
+    }
+
+    private func tellOfRecovery() {
+        let recovery = receiver.store.recovery
+        if recovery.finished + recovery.undone + recovery.temporariesRemoved > 0 {
+            logger.notice(
+                "store repaired after an interruption",
+                metadata: [
+                    "replacements_finished": "\(recovery.finished)", "replacements_undone": "\(recovery.undone)",
+                    "temporaries_removed": "\(recovery.temporariesRemoved)",
+                ])
+        }
+        for replacement in recovery.unfinished {
+            logger.error(
+                "replacement not finished, to be tried again before the next upload of that file",
+                metadata: ["replacement": "\(replacement)"])
+        }
     }
 
     /// Answers what was begun; after the time for that, closes what is left.

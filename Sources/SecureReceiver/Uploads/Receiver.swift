@@ -68,6 +68,8 @@ struct Receiver: Sendable {
     func refusal(for error: StoreError, _ upload: AdmittedUpload) -> Refusal {
         switch error {
         case .pathConflict:
+            logger.notice(
+                "path in use", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "reason": "\(error)"])
             return Refusal(.pathConflict, "\(upload.path) cannot be stored beside what is there.")
         case .insufficientSpace:
             logger.error(
