@@ -21,7 +21,7 @@ extension ParsableCommand {
 }
 
 /// Where one of 0 to 2 is closed, the next file to be opened would get its number, and our messages into it.
-private func occupyStandardDescriptors() {
+package func occupyStandardDescriptors() {
     var number: Int32
     repeat { number = open("/dev/null", O_RDWR) } while (0...2).contains(number)
     if number > 2 { close(number) }

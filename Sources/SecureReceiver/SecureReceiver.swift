@@ -72,6 +72,7 @@ struct SecureReceiver: AsyncParsableCommand {
         configuration.address = listen
         configuration.port = port
         configuration.largestFile = maxSize
+        configuration.uploadsUnderWay = max(16, DescriptorLimit.raise() / 2)
         return configuration
     }
 
@@ -81,6 +82,7 @@ struct SecureReceiver: AsyncParsableCommand {
     }
 
     static func main() async {
+        occupyStandardDescriptors()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

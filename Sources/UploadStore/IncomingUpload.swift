@@ -22,7 +22,12 @@ package final class IncomingUpload: Sendable {
         /// `nil` once the digest is known.
         var hash: SHA256? = SHA256()
         var digest: SHA256Digest?
+        var unwritten: Int64 = 0
     }
+
+    /// So much may wait in memory before the disk is told to begin: a sync at the end of a large file would otherwise have
+    /// all of it to write.
+    private static let mostUnwritten: Int64 = 16 << 20
 
     /// Takes over what was reserved for `size`.
     init(pi: PiName, path: UploadPath, size: Int64, file: TemporaryFile, reserved reservations: SpaceReservations) {
@@ -49,6 +54,10 @@ package final class IncomingUpload: Sendable {
             do throws(SystemCallError) { try file.file.write(bytes) } catch { throw StoreError(error, needed: size) }
             progress.hash?.update(bytes)
             progress.received += count
+            progress.unwritten += count
+            guard progress.unwritten >= Self.mostUnwritten else { return }
+            progress.unwritten = 0
+            do throws(SystemCallError) { try file.startWriting() } catch { throw StoreError(error, needed: size) }
         }
         reservations.release(count)
     }

@@ -21,25 +21,20 @@ extension Replacements {
         var isKept: Set<String> = []
         let names = try directory.names()
         for name in names where name.hasSuffix(Replacement.intentSuffix) {
-            let contents = try readAll(directory.open(name, O_RDONLY | O_NONBLOCK), limit: mostIntentBytes)
             let id = String(name.dropLast(Replacement.intentSuffix.count))
-            // A torn intent was not synced, so nothing had been touched.
-            guard let replacement = Replacement(parsing: contents, id: id) else { continue }
-            guard try isWhole(replacement) else {
-                discard(replacement)
-                recovery.undone += 1
-                continue
-            }
             do {
-                try carryOut(replacement)
-                recovery.finished += 1
-            } catch {
-                if isUnfinished(replacement) {
-                    recovery.unfinished.append("\(replacement.pi)/\(replacement.path): \(error)")
-                    isKept.formUnion([replacement.intentName, replacement.contentName, replacement.receiptName])
-                } else {
-                    recovery.undone += 1
+                guard let replacement = try readIntent(name, id: id) else { continue }
+                switch try finish(replacement) {
+                case .finished: recovery.finished += 1
+                case .undone: recovery.undone += 1
+                case .unfinished(let reason):
+                    recovery.unfinished.append("\(replacement.pi)/\(replacement.path): \(reason)")
+                    isKept.formUnion(Replacement.names(of: id))
                 }
+            } catch {
+                // One that a bad sector hides must not keep all stations from being served.
+                recovery.unfinished.append("\(directory.path(of: name)): \(error)")
+                isKept.formUnion(Replacement.names(of: id))
             }
         }
         for name in try directory.names() where !isKept.contains(name) {
@@ -47,6 +42,31 @@ extension Replacements {
             recovery.temporariesRemoved += 1
         }
         return recovery
+    }
+
+    private enum Outcome {
+        case finished
+        case undone
+        case unfinished(String)
+    }
+
+    /// `nil` for a torn intent: it was not synced, so nothing had been touched.
+    private func readIntent(_ name: String, id: String) throws -> Replacement? {
+        let contents = try readAll(directory.open(name, O_RDONLY | O_NONBLOCK), limit: mostIntentBytes)
+        return Replacement(parsing: contents, id: id)
+    }
+
+    private func finish(_ replacement: Replacement) throws -> Outcome {
+        guard try isWhole(replacement) else {
+            discard(replacement)
+            return .undone
+        }
+        do {
+            try carryOut(replacement)
+            return .finished
+        } catch {
+            return isUnfinished(replacement) ? .unfinished("\(error)") : .undone
+        }
     }
 
     /// Whether the new content, if it still lies here, is what the intent says.

@@ -18,6 +18,9 @@ struct Replacement: Hashable, Sendable {
     var contentName: String { "\(id).content" }
     var receiptName: String { "\(id).receipt" }
 
+    /// All three, known even where the intent itself cannot be read.
+    static func names(of id: String) -> [String] { ["\(id)\(intentSuffix)", "\(id).content", "\(id).receipt"] }
+
     var place: Place { Place(pi: pi, path: path) }
 
     private static let firstLine = "secure-upload replacement 1"

@@ -66,7 +66,8 @@ final class TemporaryFile: Sendable {
         if let name { try? directory.remove(name) }
     }
 
-    fileprivate func startWriting() throws(SystemCallError) {
+    /// Lets the disk begin without waiting for it (sync_file_range(2)).
+    func startWriting() throws(SystemCallError) {
         // What fails here is lost as it is in a sync, which then might not hear of it. Refused is not failed.
         guard linux_start_writing(file.number) == 0 || [ENOSYS, EPERM, EINTR].contains(errno) else {
             throw SystemCallError("write", file.path)

@@ -2,13 +2,15 @@ import Files
 import Logging
 import Synchronization
 
+private let remindEvery = Duration.seconds(300)
+
 /// A value that is made of files, and made anew as soon as one of them changes: all of the new one or all of the old.
 final class WatchedFiles<Value: Sendable>: Sendable {
     private struct State {
         var value: Value
         /// `nil` in place of a file that was not there.
         var versions: [FileVersion?]
-        var failure: String?
+        var failure: (text: String, toldAt: ContinuousClock.Instant)?
     }
 
     private let what: String
@@ -47,9 +49,10 @@ final class WatchedFiles<Value: Sendable>: Sendable {
             if isChange || state.failure != nil { logger.info("\(what) read again", metadata: ["files": "\(paths)"]) }
             state.failure = nil
         } catch {
-            // Said once, not at each look.
-            guard state.failure != "\(error)" else { return }
-            state.failure = "\(error)"
+            // Said now and then, not at each look: somebody believes that a line taken out counts.
+            let text = "\(error)"
+            guard state.failure?.text != text || state.failure.map({ .now - $0.toldAt > remindEvery }) ?? true else { return }
+            state.failure = (text, .now)
             logger.error(
                 "\(what) unusable, what they were before still counts",
                 metadata: ["files": "\(paths)", "error": "\(error)"])

@@ -29,8 +29,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     private struct Reception {
         let slot: ResponseQueue.Slot
-        let upload: AdmittedUpload
-        let incoming: IncomingUpload
+        let underWay: UploadUnderWay
         /// The client sends nothing behind this request.
         let closesConnection: Bool
     }
@@ -89,10 +88,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 response.closesConnection = head.closesConnection
                 refuseOrAnswer(response, of: raw, context: context)
             case .upload(let upload):
-                let incoming = try receiver.begin(upload)
+                let underWay = try receiver.begin(upload)
                 let slot = queue.append(wantsGoAhead: head.expectsContinue)
                 inbound = .receiving(
-                    Reception(slot: slot, upload: upload, incoming: incoming, closesConnection: head.closesConnection))
+                    Reception(slot: slot, underWay: underWay, closesConnection: head.closesConnection))
                 writeReadyResponses(context: context)
             }
         } catch {
@@ -101,16 +100,15 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func receive(_ bytes: ByteBuffer, of reception: Reception, context: ChannelHandlerContext) {
+        let (upload, incoming) = (reception.underWay.upload, reception.underWay.incoming)
         do throws(StoreError) {
-            let result: Result<Void, StoreError> = bytes.withUnsafeReadableBytes { bytes in
-                do throws(StoreError) { return .success(try reception.incoming.write(bytes)) } catch {
-                    return .failure(error)
-                }
+            let result = bytes.withUnsafeReadableBytes { bytes in
+                Result { () throws(StoreError) in try incoming.write(bytes) }
             }
             try result.get()
         } catch {
-            let remaining = reception.upload.size - reception.incoming.received - Int64(bytes.readableBytes)
-            var response = Response(receiver.refusal(for: error, reception.upload), pi: reception.upload.pi)
+            let remaining = upload.size - incoming.received - Int64(bytes.readableBytes)
+            var response = Response(receiver.refusal(for: error, upload), pi: upload.pi)
             response.closesConnection = reception.closesConnection || remaining > Self.largestDiscardedBody
             inbound = response.closesConnection ? .finished : .discarding
             complete(reception.slot, response, context: context)
@@ -118,10 +116,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func finish(_ reception: Reception, context: ChannelHandlerContext) {
-        let (upload, incoming) = (reception.upload, reception.incoming)
+        let upload = reception.underWay.upload
         let closes = reception.closesConnection
         if closes { inbound = .finished }
-        guard incoming.finish() == upload.digest else {
+        guard reception.underWay.incoming.finish() == upload.digest else {
             let refusal = Refusal(.digestMismatch, "The body's SHA-256 is not the one in Content-Digest.")
             log(refusal, pi: upload.pi)
             var response = Response(refusal, pi: upload.pi)
@@ -129,7 +127,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             return complete(reception.slot, response, context: context)
         }
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        receiver.commit(incoming, of: upload, credentials: credentials, on: context.eventLoop) { response in
+        receiver.commit(reception.underWay, credentials: credentials, on: context.eventLoop) { response in
             var response = response
             response.closesConnection = closes
             bound.value.handler.complete(reception.slot, response, context: bound.value.context)
@@ -243,7 +241,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     // MARK: Reading no faster than the work gets done
 
     func read(context: ChannelHandlerContext) {
-        if isBusy(context) { holdsReadBack = true } else { context.read() }
+        guard isBusy(context) else { return context.read() }
+        holdsReadBack = true
+        guard isWithoutRoom else { return }
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        receiver.limit.whenThereIsRoom { [eventLoop = context.eventLoop] in
+            eventLoop.execute { bound.value.handler.readOnIfPossible(context: bound.value.context) }
+        }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -252,15 +256,18 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func readOnIfPossible(context: ChannelHandlerContext) {
-        guard holdsReadBack, !isBusy(context) else { return }
+        guard holdsReadBack else { return }
         holdsReadBack = false
-        context.read()
+        read(context: context)
     }
 
     /// A client that does not read its answers is not read either.
     private func isBusy(_ context: ChannelHandlerContext) -> Bool {
-        queue.count >= mostInFlight || !context.channel.isWritable
+        queue.count >= mostInFlight || !context.channel.isWritable || isWithoutRoom
     }
+
+    /// An upload that is half here is read on all the same: it is the ones under way that make room.
+    private var isWithoutRoom: Bool { !isReceiving && receiver.limit.isReached }
 
     // MARK: The connection's beginning and end
 

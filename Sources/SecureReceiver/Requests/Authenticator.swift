@@ -93,13 +93,20 @@ struct Authenticator: Sendable {
 }
 
 extension RequestHead {
+    /// All values of a field, in their order (RFC 9421, section 2.1); `nil` for a name that is not in lower case: one field
+    /// would otherwise have several.
+    private func field(_ name: String) -> String? {
+        guard let name = HTTPField.Name(name), name.canonicalName == name.rawName, fields.contains(name) else { return nil }
+        return fields[values: name].joined(separator: ", ")
+    }
+
     /// RFC 9421, section 2; `nil` for what the request lacks and for derived components that we do not know.
     fileprivate func value(of component: CoveredComponent) -> String? {
         switch component {
         case .method: method
         case .authority: authority
         case .path: path
-        default: HTTPField.Name(component.name).flatMap { $0.rawName == component.name ? fields[$0] : nil }
+        default: field(component.name)
         }
     }
 }

@@ -35,7 +35,8 @@ struct RequestHead: Hashable, Sendable {
         case ["100-continue"]: expectsContinue = body != .length(0)
         default: throw Refusal(.expectationFailed, "The only expectation that is met is 100-continue.")
         }
-        closesConnection = !head.isKeepAlive
+        // The parser reads nothing behind a request that wants another protocol.
+        closesConnection = !head.isKeepAlive || head.headers.contains(name: "upgrade")
     }
 
     private static func path(_ target: String) throws(Refusal) -> String {
@@ -79,6 +80,8 @@ struct RequestHead: Hashable, Sendable {
     private static func fields(_ headers: HTTPHeaders) throws(Refusal) -> HTTPFields {
         var fields = HTTPFields()
         for (name, value) in headers {
+            // Blanks around a value are not part of it (RFC 9112, section 5).
+            let value = trimmed(value)
             guard let name = HTTPField.Name(name), HTTPField.isValidValue(value) else {
                 throw Refusal(.malformedRequest, "A header field has a name or a value that is not possible.")
             }
@@ -86,4 +89,11 @@ struct RequestHead: Hashable, Sendable {
         }
         return fields
     }
+}
+
+private func trimmed(_ value: String) -> String {
+    let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    guard let first = value.utf8.first, let last = value.utf8.last, isBlank(first) || isBlank(last) else { return value }
+    let rest = value.utf8.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
+    return String(decoding: Array(rest), as: UTF8.self)
 }

@@ -42,7 +42,11 @@ struct RequestSignature: Hashable, Sendable {
         self.bytes = Array(bytes)
         self.keyID = keyID
         self.created = created
-        if case .integer(let expires)? = parameters["expires"] { self.expires = expires } else { expires = nil }
+        switch parameters["expires"] {
+        case nil: expires = nil
+        case .integer(let seconds): expires = seconds
+        default: throw Refusal(.malformedRequest, "The signature's parameter expires is not a number.")
+        }
     }
 
     private static func dictionary(

@@ -75,7 +75,7 @@ extension Response {
             fields[.acceptSignature] = Self.acceptedSignature(pi: pi)
         case .methodNotAllowed:
             fields[.allow] = refusal.allowedMethods.joined(separator: ", ")
-        case .draining:
+        case .draining, .tooManyRequests:
             fields[.retryAfter] = "5"
         default: break
         }

@@ -36,7 +36,8 @@ struct ReceiverService: Service {
         let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
         receiver = Receiver(
             admission: Admission(authenticator: authenticator, largestFile: configuration.largestFile),
-            store: store, commits: CommitQueue(threads: configuration.syncThreads), logger: logger)
+            store: store, commits: CommitQueue(threads: configuration.syncThreads),
+            limit: UploadLimit(configuration.uploadsUnderWay), logger: logger)
     }
 
     func run() async throws {
@@ -129,7 +130,9 @@ struct ReceiverService: Service {
     }
 
     private func configure(_ channel: any Channel) throws {
-        let (logger, credentials) = (logger, credentials.current)
+        let credentials = credentials.current
+        var logger = logger
+        logger[metadataKey: "address"] = "\(channel.remoteAddress?.ipAddress ?? "-")"
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = 8 * 1024
         limits.maxHeaderListSize = 32 * 1024

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Logging
 import NIOCore
@@ -6,19 +7,29 @@ import Synchronization
 import UploadProtocol
 import UploadStore
 
+/// An upload whose body is on its way, or being made durable.
+struct UploadUnderWay: Sendable {
+    let upload: AdmittedUpload
+    let incoming: IncomingUpload
+    fileprivate let room: Admitted
+}
+
 /// What all connections share: who may upload, where files go, and how they get there.
 struct Receiver: Sendable {
     let admission: Admission
     let store: UploadStore
     let commits: CommitQueue
+    let limit: UploadLimit
     let logger: Logger
 
     /// Seconds since 1970.
     var now: Int64 { Int64(time(nil)) }
 
-    func begin(_ upload: AdmittedUpload) throws(Refusal) -> IncomingUpload {
+    func begin(_ upload: AdmittedUpload) throws(Refusal) -> UploadUnderWay {
         do throws(StoreError) {
-            return try store.begin(pi: upload.pi, path: upload.path, size: upload.size)
+            return UploadUnderWay(
+                upload: upload, incoming: try store.begin(pi: upload.pi, path: upload.path, size: upload.size),
+                room: limit.admit())
         } catch {
             throw refusal(for: error, upload)
         }
@@ -26,11 +37,12 @@ struct Receiver: Sendable {
 
     /// Makes a complete upload durable and visible, off the event loop, and says how it went on `eventLoop`.
     func commit(
-        _ incoming: IncomingUpload, of upload: AdmittedUpload, credentials: Credentials, on eventLoop: any EventLoop,
+        _ underWay: UploadUnderWay, credentials: Credentials, on eventLoop: any EventLoop,
         then answer: @escaping @Sendable (Response) -> Void
     ) {
-        commits.submit(.init(pi: upload.pi, path: upload.path)) {
-            let response = self.commitNow(incoming, of: upload, credentials: credentials)
+        commits.submit(.init(pi: underWay.upload.pi, path: underWay.upload.path)) {
+            let response = self.commitNow(underWay.incoming, of: underWay.upload, credentials: credentials)
+            withExtendedLifetime(underWay.room) {}
             eventLoop.execute { answer(response) }
         }
     }
@@ -71,6 +83,9 @@ struct Receiver: Sendable {
             logger.notice(
                 "path in use", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "reason": "\(error)"])
             return Refusal(.pathConflict, "\(upload.path) cannot be stored beside what is there.")
+        case .failed(let failure) where failure.code == EMFILE || failure.code == ENFILE:
+            logger.error("too many open files", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)"])
+            return Refusal(.tooManyRequests, "\(Problem.tooManyRequests.title); try again soon.")
         case .insufficientSpace:
             logger.error(
                 "not enough space",

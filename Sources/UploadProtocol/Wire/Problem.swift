@@ -15,6 +15,7 @@ package enum Problem: String, CaseIterable, Sendable {
     case contentCoding = "content-coding"
     case expectationFailed = "expectation-failed"
     case digestMismatch = "digest-mismatch"
+    case tooManyRequests = "too-many-requests"
     case headerTooLarge = "header-too-large"
     case storageFailed = "storage-failed"
     case draining = "draining"
@@ -38,6 +39,7 @@ package enum Problem: String, CaseIterable, Sendable {
         case .contentCoding: 415
         case .expectationFailed: 417
         case .digestMismatch: 422
+        case .tooManyRequests: 429
         case .headerTooLarge: 431
         case .storageFailed: 500
         case .draining: 503
@@ -62,6 +64,7 @@ package enum Problem: String, CaseIterable, Sendable {
         case .contentCoding: "Content codings are not taken"
         case .expectationFailed: "The only expectation that is met is 100-continue"
         case .digestMismatch: "The body is not the one that was signed"
+        case .tooManyRequests: "The receiver has as many uploads under way as it can take"
         case .headerTooLarge: "The request's header is too large"
         case .storageFailed: "The file could not be stored"
         case .draining: "The receiver is shutting down"
