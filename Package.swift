@@ -95,7 +95,8 @@ let package = Package(
         .testTarget(
             name: "SecureReceiverTests",
             dependencies: [
-                "CertificateAuthority", "MessageSignatures", "OpenSSL", "SecureReceiver", "TestSupport",
+                "CertificateAuthority", "CommandSupport", "MessageSignatures", "OpenSSL", "SecureReceiver",
+                "TestSupport",
                 "UploadProtocol",
                 logging, nioCore, serviceLifecycle,
             ],

@@ -84,6 +84,8 @@ package final class TLSServerHandler: ChannelDuplexHandler {
                 sendCiphertext(of: connection, context: context, promise: nil)
                 guard let peer = connection.peerChain else { throw .peerHasNoCertificate }
                 context.fireUserInboundEventTriggered(TLSHandshakeCompleted(peer: peer))
+                // A handler above may have closed the channel over this.
+                guard case .open = state else { return }
                 try deliverPlaintext(of: connection, context: context)
             case .open(let connection):
                 connection.receive(&ciphertext)

@@ -61,6 +61,11 @@ struct RefusalTests {
         Case("created too far ahead", 401, "clock-skew") { $0.set("created", .integer(now + 301 + 60)) },
         Case("created at the end of time", 401, "clock-skew") { $0.set("created", .integer(999_999_999_999_999)) },
         Case("expired", 401, "clock-skew") { $0.set("expires", .integer(now - 1)) },
+        Case("expires that is no number", 400, "malformed-request") { $0.set("expires", .string("soon")) },
+        Case("a component that is not in lower case", 401, "authentication-failed") {
+            $0.fields = [("X-A", "b")]
+            $0.components.append(CoveredComponent("X-A"))
+        },
         Case("no created", 401, "authentication-failed") { $0.set("created", nil) },
         Case("no keyid", 401, "authentication-failed") { $0.set("keyid", nil) },
         Case("another tag", 401, "authentication-failed") { $0.set("tag", .string("secure-download")) },

@@ -23,6 +23,7 @@ struct RunningReceiver: Sendable {
 
     static func run(
         pis: [String] = ["pi-01", "pi-02"], largestFile: Int64? = nil, drainSeconds: Int64 = 30,
+        uploadsUnderWay: Int = 512,
         _ body: @escaping @Sendable (RunningReceiver) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
@@ -40,6 +41,7 @@ struct RunningReceiver: Sendable {
         configuration.port = 0
         configuration.largestFile = largestFile
         configuration.drainSeconds = drainSeconds
+        configuration.uploadsUnderWay = uploadsUnderWay
 
         let log = TestLog()
         let logger = Logger(label: "test") { _ in log }

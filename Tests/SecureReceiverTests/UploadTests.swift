@@ -125,6 +125,49 @@ struct UploadTests {
         }
     }
 
+    @Test("may cover further fields: several of one name are joined, blanks around a value do not count")
+    func coversFields() async throws {
+        try await RunningReceiver.run { receiver in
+            var request = receiver.request()
+            request.fields = [("X-Station", "3"), ("X-Station", "roof")]
+            request.components.append(CoveredComponent("x-station"))
+            request.rewriteHead = { $0.replacingOccurrences(of: "roof", with: "roof \t") }
+            let answer = try await receiver.answer(to: request)
+            #expect(answer.status == 201)
+        }
+    }
+
+    @Test("that asks for another protocol is stored, and the connection says that it ends")
+    func ignoresUpgrade() async throws {
+        try await RunningReceiver.run { receiver in
+            var request = receiver.request()
+            request.fields = [("Connection", "Upgrade"), ("Upgrade", "h2c")]
+            let answer = try await receiver.answer(to: request)
+            #expect(answer.status == 201)
+            #expect(answer.fields["connection"] == "close")
+        }
+    }
+
+    @Test("waits while as many as may be are under way, and goes on as soon as one has ended")
+    func waitsForRoom() async throws {
+        try await RunningReceiver.run(uploadsUnderWay: 1) { receiver in
+            var request = receiver.request(path: "slow")
+            request.fields = [("Expect", "100-continue")]
+            let slow = request
+            let others = (0..<20).map { receiver.request(path: "\($0)") }
+            let answers = try await receiver.connected { client in
+                try client.send(slow.head.utf8)
+                let interim = try client.response().status
+                let context = try receiver.context(receiver.lab.pi("pi-01"))
+                let held = try RawClient(port: receiver.port, context: context)
+                for other in others { try held.send(other.bytes) }
+                try client.send(slow.body)
+                return [interim, try client.response().status] + (try others.map { _ in try held.response().status })
+            }
+            #expect(answers == [100, 201] + others.map { _ in 201 })
+        }
+    }
+
     @Test("may wait for 100 (Continue), which comes after the decision")
     func continues() async throws {
         try await RunningReceiver.run { receiver in

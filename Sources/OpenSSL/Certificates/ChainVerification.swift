@@ -16,7 +16,9 @@ extension VerifiedChain {
         defer { X509_STORE_CTX_free(context) }
         try check(leaf.withPointer { X509_STORE_CTX_init(context, store, $0, nil) }, operation)
         // The names under which a handshake finds its defaults, the purpose among them.
-        try check(X509_STORE_CTX_set_default(context, purpose == .serverAuthentication ? "ssl_server" : "ssl_client"), operation)
+        try check(
+            X509_STORE_CTX_set_default(context, purpose == .serverAuthentication ? "ssl_server" : "ssl_client"),
+            operation)
         X509_STORE_CTX_set_flags(context, UInt(X509_V_FLAG_X509_STRICT))
         X509_STORE_CTX_set_time(context, 0, Int(time))
         guard X509_verify_cert(context) == 1 else {

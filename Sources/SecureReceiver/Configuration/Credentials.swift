@@ -27,9 +27,7 @@ struct Credentials: Sendable {
             throw Self.failure(
                 certificateFile, "the private key in \(keyFile ?? certificateFile) belongs to another certificate")
         }
-        guard leaf.hasP256Key else {
-            throw Self.failure(certificateFile, "its key is not on the curve P-256, so it cannot sign receipts")
-        }
+        try Self.checkProfile(of: leaf, in: certificateFile, roots: roots, rootsFile: rootsFile)
         let configuration = TLSConfiguration(
             role: .server, certificateChain: chain, privateKey: key, trustRoots: roots,
             peerPolicy: { peer in
@@ -46,6 +44,14 @@ struct Credentials: Sendable {
         fingerprint = leaf.fingerprint
     }
 
+    /// Says a month ahead that nobody will be able to send any more.
+    func warnOfEnd(logger: Logger) {
+        guard let end = certificate.notAfter, end - Int64(time(nil)) < 30 * 86_400 else { return }
+        logger.warning(
+            "the receiver's certificate ends soon; make a new one before",
+            metadata: ["end": "\(HTTPDate.formatInternet(end))"])
+    }
+
     /// Keeps a copy of the certificate for those who verify today's receipts in later years.
     func keepCertificate(in folder: String, logger: Logger) {
         let path = "\(folder)/\(fingerprint.hex).pem"
@@ -55,6 +61,24 @@ struct Credentials: Sendable {
             logger.warning(
                 "no copy of the certificate kept: receipts cannot be verified once it is replaced",
                 metadata: ["file": "\(path)", "error": "\(error)"])
+        }
+    }
+
+    /// What every sender will check: better refused here than by each station.
+    private static func checkProfile(
+        of leaf: Certificate, in file: String, roots: [Certificate], rootsFile: String
+    ) throws(CommandFailure) {
+        let chain: VerifiedChain
+        do throws(OpenSSLError) {
+            chain = try VerifiedChain(
+                verifying: leaf, roots: roots, purpose: .serverAuthentication, at: Int64(time(nil)))
+        } catch {
+            throw failure(
+                file, "no sender would accept it by the roots in \(rootsFile): \(error.reasons.joined(separator: "; "))"
+            )
+        }
+        do throws(ProfileViolation) { try LeafProfile.checkReceiver(chain) } catch {
+            throw failure(file, "no sender would accept it: \(error)")
         }
     }
 

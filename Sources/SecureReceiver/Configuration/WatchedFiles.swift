@@ -51,7 +51,9 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         } catch {
             // Said now and then, not at each look: somebody believes that a line taken out counts.
             let text = "\(error)"
-            guard state.failure?.text != text || state.failure.map({ .now - $0.toldAt > remindEvery }) ?? true else { return }
+            guard state.failure?.text != text || state.failure.map({ .now - $0.toldAt > remindEvery }) ?? true else {
+                return
+            }
             state.failure = (text, .now)
             logger.error(
                 "\(what) unusable, what they were before still counts",

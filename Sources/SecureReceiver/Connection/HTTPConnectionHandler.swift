@@ -45,6 +45,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     private var isDraining = false
     private var inputIsClosed = false
     private var isClosing = false
+    private var lastWritten: EventLoopFuture<Void>?
     private var hasUnflushedOutput = false
 
     /// A refused body up to this size is thrown away; for a longer one the connection is given up instead.
@@ -211,7 +212,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             case .goAhead:
                 write(.head(HTTPResponseHead(version: .http1_1, status: .continue)), context: context)
             case .response(let response):
-                write(response, context: context)
+                lastWritten = write(response, context: context)
                 if response.closesConnection { return closeLingering(context: context) }
             }
         }
@@ -219,8 +220,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         readOnIfPossible(context: context)
     }
 
-    private func write(_ response: Response, context: ChannelHandlerContext) {
-        for part in response.http1Parts(date: receiver.now) { write(part, context: context) }
+    /// Returns when it is out.
+    private func write(_ response: Response, context: ChannelHandlerContext) -> EventLoopFuture<Void> {
+        let written = context.eventLoop.makePromise(of: Void.self)
+        let parts = response.http1Parts(date: receiver.now)
+        for part in parts.dropLast() { write(part, context: context) }
+        context.write(wrapOutboundOut(parts[parts.count - 1]), promise: written)
+        return written.futureResult
     }
 
     private func write(_ part: HTTPServerResponsePart, context: ChannelHandlerContext) {
@@ -266,8 +272,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         queue.count >= mostInFlight || !context.channel.isWritable || isWithoutRoom
     }
 
-    /// An upload that is half here is read on all the same: it is the ones under way that make room.
-    private var isWithoutRoom: Bool { !isReceiving && receiver.limit.isReached }
+    /// A handshake goes on all the same, and so does an upload that is half here: it is the ones under way that make room.
+    private var isWithoutRoom: Bool { pi != nil && !isReceiving && receiver.limit.isReached }
 
     // MARK: The connection's beginning and end
 
@@ -315,9 +321,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         inbound = .finished
         hasUnflushedOutput = false
         context.flush()
-        context.close(mode: .output, promise: nil)
-        context.eventLoop.assumeIsolated().scheduleTask(in: inputIsClosed ? .zero : Self.lingerTime) {
-            context.close(promise: nil)
+        // Not before the last answer is out, however slowly the peer takes it.
+        let lastWritten = lastWritten ?? context.eventLoop.makeSucceededVoidFuture()
+        lastWritten.assumeIsolated().whenComplete { _ in
+            context.close(mode: .output, promise: nil)
+            context.eventLoop.assumeIsolated().scheduleTask(in: self.inputIsClosed ? .zero : Self.lingerTime) {
+                context.close(promise: nil)
+            }
         }
     }
 }

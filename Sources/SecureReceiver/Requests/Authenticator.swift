@@ -96,7 +96,9 @@ extension RequestHead {
     /// All values of a field, in their order (RFC 9421, section 2.1); `nil` for a name that is not in lower case: one field
     /// would otherwise have several.
     private func field(_ name: String) -> String? {
-        guard let name = HTTPField.Name(name), name.canonicalName == name.rawName, fields.contains(name) else { return nil }
+        guard let name = HTTPField.Name(name), name.canonicalName == name.rawName, fields.contains(name) else {
+            return nil
+        }
         return fields[values: name].joined(separator: ", ")
     }
 

@@ -93,7 +93,9 @@ struct RequestHead: Hashable, Sendable {
 
 private func trimmed(_ value: String) -> String {
     let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-    guard let first = value.utf8.first, let last = value.utf8.last, isBlank(first) || isBlank(last) else { return value }
+    guard let first = value.utf8.first, let last = value.utf8.last, isBlank(first) || isBlank(last) else {
+        return value
+    }
     let rest = value.utf8.drop(while: isBlank).reversed().drop(while: isBlank).reversed()
     return String(decoding: Array(rest), as: UTF8.self)
 }

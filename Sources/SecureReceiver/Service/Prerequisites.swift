@@ -39,6 +39,7 @@ enum Prerequisites {
                 "credentials", paths: [certificate, roots] + (key.map { [$0] } ?? []), logger: logger
             ) {
                 let credentials = try Credentials(certificateFile: certificate, keyFile: key, rootsFile: roots)
+                credentials.warnOfEnd(logger: logger)
                 credentials.keepCertificate(in: "\(directory(of: certificate))/receiver", logger: logger)
                 return credentials
             }
