@@ -72,7 +72,7 @@ struct SecureReceiver: AsyncParsableCommand {
         configuration.address = listen
         configuration.port = port
         configuration.largestFile = maxSize
-        configuration.uploadsUnderWay = max(16, DescriptorLimit.raise() / 2)
+        configuration.uploadsUnderWay = max(16, DescriptorLimit.raise() / 4)
         return configuration
     }
 

@@ -23,7 +23,7 @@ struct RunningReceiver: Sendable {
 
     static func run(
         pis: [String] = ["pi-01", "pi-02"], largestFile: Int64? = nil, drainSeconds: Int64 = 30,
-        uploadsUnderWay: Int = 512,
+        uploadsUnderWay: Int = 256,
         _ body: @escaping @Sendable (RunningReceiver) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()

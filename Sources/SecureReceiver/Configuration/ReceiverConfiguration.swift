@@ -20,9 +20,10 @@ struct ReceiverConfiguration: Sendable {
     var clockTolerance: Int64 = 300
     /// Requests of one connection that are worked at before it is read further. The default is 256.
     var requestsInFlight = 256
-    /// Uploads of all connections, each with a file open. The default is 512, half of what the usual limit of descriptors
-    /// leaves; the command takes half of the limit that there is.
-    var uploadsUnderWay = 512
+    /// Uploads of all connections, each with a file open. The default is 256, a quarter of the usual limit of descriptors; the
+    /// command takes a quarter of the limit that there is. What a connection has already read when the number is reached
+    /// comes on top.
+    var uploadsUnderWay = 256
     /// Threads that sync files: the file system groups the syncs that wait at the same time. The default is 16.
     var syncThreads = 16
     /// Seconds without a byte in either direction after which a connection is closed. The default is 120.
