@@ -9,7 +9,8 @@ enum SendEvent: Hashable, Sendable {
     case failed(CommandFailure)
     /// A sentence that needs no action to go on.
     case notice(String)
-    case finished(sent: Int, folder: String)
+    /// `waiting`: files that are left for the next run.
+    case finished(sent: Int, waiting: Int, folder: String)
     case nothingToSend(folder: String)
 }
 
@@ -28,8 +29,9 @@ struct TextReport: Sendable {
             CommandOutput.complain(failure)
         case .notice(let sentence):
             CommandOutput.complain(sentence)
-        case .finished(let sent, let folder):
-            CommandOutput.say("\(counted(sent, "file")) sent, moved to \(CommandOutput.oneLine(folder))")
+        case .finished(let sent, let waiting, let folder):
+            let rest = waiting == 0 ? "" : "; \(waiting) left for the next run"
+            CommandOutput.say("\(counted(sent, "file")) sent, moved to \(CommandOutput.oneLine(folder))\(rest)")
         case .nothingToSend(let folder):
             CommandOutput.say("There is nothing to send in \(CommandOutput.oneLine(folder))")
         }

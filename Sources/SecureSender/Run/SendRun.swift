@@ -47,7 +47,7 @@ final class SendRun {
             }
         }
         try sendAll()
-        report(.finished(sent: sentCount, folder: sentFiles.root.path))
+        report(.finished(sent: sentCount, waiting: failedCount, folder: sentFiles.root.path))
         return failedCount == 0 ? .success : .temporaryFailure
     }
 
