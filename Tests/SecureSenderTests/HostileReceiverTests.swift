@@ -241,7 +241,9 @@ struct HostileReceiverTests {
     func refusals(problem: Problem) async throws {
         let station = try station()
         let answers = station.answers
-        try await expectAuthenticationFailed(station, as: station.receiver, words: "\(problem.status): as the test wants it") { connection in
+        try await expectAuthenticationFailed(
+            station, as: station.receiver, words: "\(problem.status): as the test wants it"
+        ) { connection in
             while true {
                 _ = try connection.nextRequest()
                 try connection.send(answers.problem(problem))

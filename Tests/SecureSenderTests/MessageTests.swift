@@ -77,10 +77,14 @@ struct MessageTests {
             }
         }
         let outcome = try await station.send(to: receiver.port)
-        #expect(outcome.errors.hasPrefix("b could not be sent: the receiver's disk is full (507: as the test wants it)\n  hint: "))
+        #expect(
+            outcome.errors.hasPrefix(
+                "b could not be sent: the receiver's disk is full (507: as the test wants it)\n  hint: "))
         #expect(outcome.errors.contains("\n  hint: "))
         #expect(outcome.exitCode == 75)
-        #expect(outcome.output.hasSuffix("2 files sent, moved to \(station.folder("sent_files")); 1 left for the next run\n"))
+        #expect(
+            outcome.output.hasSuffix(
+                "2 files sent, moved to \(station.folder("sent_files")); 1 left for the next run\n"))
         #expect(station.waitingFiles == ["b"])
         #expect(station.sentFiles == ["a", "a.sha256", "c", "c.sha256"])
     }

@@ -28,8 +28,9 @@ extension Pipeline {
         for name in list { begin(try upload(String(name))) }
     }
 
+    /// Sends all that waits, room or not.
     fileprivate mutating func restart() {
-        while hasRoom, let upload = takeWaiting() { begin(upload) }
+        while let upload = takeWaiting() { begin(upload) }
     }
 }
 
@@ -54,6 +55,26 @@ struct PipelineTests {
         #expect(pipeline.hasRoom)
         pipeline.begin(try upload("b"))
         #expect(!pipeline.hasRoom)
+        pipeline.proceed()
+        #expect(!pipeline.hasRoom)
+    }
+
+    @Test("risks one upload after a connection broke, then more with each answer, then with each windowful")
+    func window() {
+        var window = Window(most: 8, isCautious: false)
+        #expect(window.size == 8)
+        window.shrink(answers: 12)
+        #expect(window.size == 1)
+        var sizes: [Int] = []
+        for _ in 0..<20 {
+            window.grow()
+            sizes.append(window.size)
+        }
+        #expect(sizes == [2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5, 6, 6, 6, 6, 6, 6, 7])
+        for _ in 0..<100 { window.grow() }
+        #expect(window.size == 8)
+        window.shrink(answers: 0)
+        #expect(window.size == 1)
     }
 
     @Test("sends the unanswered again when the connection ends in an orderly way, in their order, before anything new")

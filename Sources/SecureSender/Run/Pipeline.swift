@@ -8,7 +8,6 @@ struct Pipeline {
         var breaks = 0
     }
 
-    private let mostUnanswered: Int
     private let mostBarrenConnections: Int
     private let mostBreaks: Int
 
@@ -19,17 +18,16 @@ struct Pipeline {
     private var answersOnConnection = 0
     /// In a row.
     private(set) var barrenConnections = 0
-    /// One at a time until an answer shows that the receiver takes our time.
-    private var isCautious: Bool
+    private var window: Window
 
+    /// `isCautious`: begins with one upload, because the receiver may not take our time.
     init(settings: SenderSettings, isCautious: Bool = false) {
-        mostUnanswered = settings.requestsInFlight
         mostBarrenConnections = settings.barrenConnections
         mostBreaks = settings.breaksOfOneFile
-        self.isCautious = isCautious
+        window = Window(most: settings.requestsInFlight, isCautious: isCautious)
     }
 
-    var hasRoom: Bool { unanswered.count < (isCautious ? 1 : mostUnanswered) }
+    var hasRoom: Bool { unanswered.count < window.size }
 
     mutating func takeWaiting() -> Upload? {
         waiting.isEmpty ? nil : waiting.removeFirst()
@@ -47,9 +45,9 @@ struct Pipeline {
         return unanswered.removeFirst()
     }
 
-    /// The receiver takes our time: no need to feel our way any longer.
+    /// The receiver has decided about an upload: more may be under way.
     mutating func proceed() {
-        isCautious = false
+        window.grow()
     }
 
     /// Sends `upload` once more with a corrected time; false if that was tried already.
@@ -83,6 +81,7 @@ struct Pipeline {
         defer { answersOnConnection = 0 }
         var lost = unanswered
         unanswered = []
+        if ending == .broken { window.shrink(answers: answersOnConnection) }
         barrenConnections = answersOnConnection == 0 && ending == .broken ? barrenConnections + 1 : 0
         guard barrenConnections < mostBarrenConnections else {
             defer { waiting = [] }
