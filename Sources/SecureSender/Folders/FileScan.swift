@@ -36,13 +36,13 @@ struct FileScan {
     private mutating func collect(
         _ folder: Folder, below parents: [String], excluded: Fingerprint?
     ) throws(SystemCallError) {
-        for bytes in try folder.names() where bytes.first != UInt8(ascii: ".") {
+        try folder.forEachName { bytes throws(SystemCallError) in
+            guard bytes.first != UInt8(ascii: ".") else { return }
             guard let name = String(validating: bytes, as: UTF8.self) else {
-                refuse(String(decoding: bytes, as: UTF8.self), below: parents, UploadPathError.notUTF8)
-                continue
+                return refuse(String(decoding: bytes, as: UTF8.self), below: parents, UploadPathError.notUTF8)
             }
             // A file that vanishes meanwhile is not ours to send.
-            guard let status = try folder.status(of: name), status.isRegularFile || status.isFolder else { continue }
+            guard let status = try folder.status(of: name), status.isRegularFile || status.isFolder else { return }
             do throws(UploadPathError) {
                 let path = try UploadPath(segments: parents + [name])
                 if status.isFolder {

@@ -90,25 +90,25 @@ struct Folder: Sendable {
         return nil
     }
 
-    /// All names but `.` and `..`, as the bytes that the file system has.
-    func names() throws(SystemCallError) -> [[UInt8]] {
+    /// Calls `body` with each name but `.` and `..`, as the bytes that the file system has.
+    func forEachName(_ body: ([UInt8]) throws(SystemCallError) -> Void) throws(SystemCallError) {
         // fdopendir(3) takes the descriptor over, and a copy would share its position.
         let number = openat(descriptor.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard number >= 0, let stream = fdopendir(number) else { throw SystemCallError("read", path) }
         defer { closedir(stream) }
-        var names: [[UInt8]] = []
         while true {
+            // Only errno tells an error from the end (readdir(3)).
             errno = 0
             guard let entry = readdir(stream) else {
                 guard errno == 0 else { throw SystemCallError("read", path) }
-                return names
+                return
             }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: UInt8.self, capacity: 256) {
-                    Array(UnsafeBufferPointer(start: $0, count: strlen($0)))
+                pointer.withMemoryRebound(to: UInt8.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) { bytes in
+                    Array(UnsafeBufferPointer(start: bytes, count: strlen(bytes)))
                 }
             }
-            if name != [UInt8(ascii: ".")], name != Array("..".utf8) { names.append(name) }
+            if name != [UInt8(ascii: ".")], name != Array("..".utf8) { try body(name) }
         }
     }
 
