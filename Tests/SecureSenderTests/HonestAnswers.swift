@@ -19,7 +19,7 @@ struct Answers: Sendable {
     }
 
     func receipt(
-        for request: PeerRequest, result: Receipt.Result = .created, change: (inout Parts) -> Void = { _ in }
+        for request: PeerRequest, result: Receipt.Result = .created, change: (inout Parts) throws -> Void = { _ in }
     ) throws -> [UInt8] {
         let signed = try signedReceipt(for: request, result: result, change: change)
         return message(
@@ -32,7 +32,7 @@ struct Answers: Sendable {
     }
 
     func signedReceipt(
-        for request: PeerRequest, result: Receipt.Result = .created, change: (inout Parts) -> Void = { _ in }
+        for request: PeerRequest, result: Receipt.Result = .created, change: (inout Parts) throws -> Void = { _ in }
     ) throws -> (status: Int, receipt: SignedReceipt) {
         let path = try UploadPath(percentEncoded: request.target.dropFirst(MessagePath.files.count))
         let digest = SHA256.digest(of: request.body)
@@ -46,7 +46,7 @@ struct Answers: Sendable {
                 status: status, method: request.method, authority: request.fields["host"] ?? "", path: request.target,
                 requestDigest: digest),
             signer: identity)
-        change(&parts)
+        try change(&parts)
         let signed = try SignedReceipt(
             signing: parts.receipt, context: parts.context, created: now,
             certificate: parts.signer.certificate.fingerprint, key: parts.signer.key)

@@ -96,12 +96,7 @@ struct HostileReceiverTests {
         ) { connection in
             while true {
                 let request = try connection.nextRequest()
-                var failure: (any Error)?
-                let answer = try answers.receipt(for: request) { parts in
-                    do { try change(station, &parts) } catch { failure = error }
-                }
-                if let failure { throw failure }
-                try connection.send(answer)
+                try connection.send(try answers.receipt(for: request) { try change(station, &$0) })
             }
         }
     }
@@ -195,11 +190,11 @@ struct HostileReceiverTests {
     @Test("whose receipts are well signed but speak of another Pi, path, size or content moves nothing, exit 75")
     func otherContents() async throws {
         let other = try UploadPath(segments: ["other"])
-        let changes: [@Sendable (inout Answers.Parts) -> Void] = [
-            { $0.receipt = Receipt($0.receipt, pi: PiName("pi-02")!) },
-            { $0.receipt = Receipt($0.receipt, path: other) },
-            { $0.receipt = Receipt($0.receipt, size: $0.receipt.size + 1) },
-            { $0.receipt = Receipt($0.receipt, digest: .ofNothing) },
+        let changes: [@Sendable (inout Answers.Parts) throws -> Void] = [
+            { $0.receipt = try Receipt($0.receipt, pi: PiName("pi-02")!) },
+            { $0.receipt = try Receipt($0.receipt, path: other) },
+            { $0.receipt = try Receipt($0.receipt, size: $0.receipt.size + 1) },
+            { $0.receipt = try Receipt($0.receipt, digest: .ofNothing) },
         ]
         for change in changes {
             let station = try station()
@@ -226,7 +221,7 @@ struct HostileReceiverTests {
             while true {
                 try connection.send(
                     answers.receipt(for: try connection.nextRequest()) {
-                        $0.receipt = Receipt($0.receipt, path: decomposed)
+                        $0.receipt = try Receipt($0.receipt, path: decomposed)
                     })
             }
         }
@@ -266,11 +261,12 @@ struct HostileReceiverTests {
 }
 
 extension Receipt {
+    /// `other` with a part changed.
     fileprivate init(
         _ other: Receipt, pi: PiName? = nil, path: UploadPath? = nil, size: Int64? = nil, digest: SHA256Digest? = nil
-    ) {
+    ) throws {
         self.init(
-            pi: pi ?? PiName(other.pi)!, path: path ?? (try! UploadPath(percentEncoded: other.path)),
+            pi: pi ?? PiName(other.pi)!, path: try path ?? UploadPath(percentEncoded: other.path),
             size: size ?? other.size,
             digest: digest ?? SHA256Digest(hex: other.sha256)!, received: 0, result: other.result)
     }

@@ -104,7 +104,8 @@ struct Folder: Sendable {
                 return
             }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: UInt8.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) { bytes in
+                pointer.withMemoryRebound(to: UInt8.self, capacity: MemoryLayout.size(ofValue: pointer.pointee)) {
+                    bytes in
                     Array(UnsafeBufferPointer(start: bytes, count: strlen(bytes)))
                 }
             }
