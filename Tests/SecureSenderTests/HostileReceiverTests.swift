@@ -237,7 +237,7 @@ struct HostileReceiverTests {
         let station = try station()
         let answers = station.answers
         try await expectAuthenticationFailed(
-            station, as: station.receiver, words: "\(problem.status): as the test wants it"
+            station, as: station.receiver, words: "\(problem.status) as the test wants it"
         ) { connection in
             while true {
                 _ = try connection.nextRequest()

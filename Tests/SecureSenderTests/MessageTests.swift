@@ -79,7 +79,7 @@ struct MessageTests {
         let outcome = try await station.send(to: receiver.port)
         #expect(
             outcome.errors.hasPrefix(
-                "b could not be sent: the receiver's disk is full (507: as the test wants it)\n  hint: "))
+                "b could not be sent: the receiver's disk is full (507 as the test wants it)\n  hint: "))
         #expect(outcome.errors.contains("\n  hint: "))
         #expect(outcome.exitCode == 75)
         #expect(

@@ -54,9 +54,7 @@ private struct Fixture {
     }
 }
 
-private func moved(_ name: String) throws -> MoveOutcome {
-    .moved(as: try UploadPath(segments: name.split(separator: "/").map(String.init)))
-}
+private func moved(_ name: String) -> MoveOutcome { .moved(as: name) }
 
 @Suite("Moving sent files")
 struct SentFilesTests {
@@ -65,7 +63,7 @@ struct SentFilesTests {
         let fixture = try Fixture()
         for name in ["a", "sub/b", "sub/deep/c"] { try fixture.write("of \(name)", to: "data/\(name)") }
         let batch = try ["a", "sub/b", "sub/deep/c"].map { try fixture.acknowledge($0) }
-        #expect(try fixture.sentFiles.move(batch) == [moved("a"), moved("sub/b"), moved("sub/deep/c")])
+        #expect(fixture.sentFiles.move(batch) == [moved("a"), moved("sub/b"), moved("sub/deep/c")])
         #expect(fixture.folder.files(below: "data") == [])
         #expect(FileManager.default.fileExists(atPath: fixture.folder("data/sub/deep")))
         #expect(
@@ -95,19 +93,83 @@ struct SentFilesTests {
         try fixture.write("", to: "sent/a")
         for name in ["a", "a~2"] { try fixture.write("of \(name)", to: "data/\(name)") }
         let batch = try ["a", "a~2"].map { try fixture.acknowledge($0) }
-        #expect(try fixture.sentFiles.move(batch) == [moved("a~2"), moved("a~2~2")])
+        #expect(fixture.sentFiles.move(batch) == [moved("a~2"), moved("a~2~2")])
         #expect(try fixture.text("sent/a~2") == "of a")
         #expect(try fixture.text("sent/a~2~2") == "of a~2")
     }
 
-    @Test("takes the place of a receipt that a loss of power left without its file")
+    @Test("takes the place of its own receipt that a loss of power left without the file")
     func orphanedReceipt() async throws {
         let fixture = try Fixture()
-        try fixture.write("left behind", to: "sent/a.sha256")
         try fixture.write("content", to: "data/a")
-        #expect(try fixture.sentFiles.move([fixture.acknowledge("a")]) == [moved("a")])
+        let acknowledged = try fixture.acknowledge("a")
+        let receipt = ReceiptFile(acknowledged.receipt, digest: acknowledged.file.digest, name: "a")
+        try fixture.folder.write(receipt.contents, to: "sent/a.sha256")
+        #expect(fixture.sentFiles.move([acknowledged]) == [moved("a")])
         #expect(try await fixture.check("a.sha256"))
         #expect(fixture.folder.files(below: "sent") == ["a", "a.sha256"])
+    }
+
+    @Test("leaves a receipt of other content whose file somebody has removed")
+    func receiptKept() throws {
+        let fixture = try Fixture()
+        try fixture.write("first", to: "data/a")
+        #expect(try fixture.sentFiles.move([fixture.acknowledge("a")]) == [moved("a")])
+        unlink(fixture.folder("sent/a"))
+        let proof = try fixture.text("sent/a.sha256")
+        try fixture.write("second", to: "data/a")
+        #expect(try fixture.sentFiles.move([fixture.acknowledge("a")]) == [moved("a~2")])
+        #expect(try fixture.text("sent/a.sha256") == proof)
+    }
+
+    @Test("keeps the longest name that can be sent, also where it is taken")
+    func longestName() throws {
+        let fixture = try Fixture()
+        let name = String(repeating: "n", count: UploadPath.mostSegmentBytes)
+        for expected in [name, name + "~2"] {
+            try fixture.write("content", to: "data/\(name)")
+            #expect(try fixture.sentFiles.move([fixture.acknowledge(name)]) == [moved(expected)])
+        }
+        #expect(fixture.folder.files(below: "sent").count == 4)
+    }
+
+    @Test("tells names apart by their bytes, where they are spellings of the same letters")
+    func spellings() throws {
+        let fixture = try Fixture()
+        let names = ["m\u{e4}rz", "ma\u{308}rz", "m\u{e4}\u{323}/a", "ma\u{323}\u{308}/a"]
+        for name in names { try fixture.write("content", to: "data/\(name)") }
+        let outcomes = fixture.sentFiles.move(try names.map { try fixture.acknowledge($0) })
+        for (outcome, name) in zip(outcomes, names) {
+            guard case .moved(let path) = outcome else {
+                Issue.record("\(outcome)")
+                continue
+            }
+            #expect(Array(path.utf8) == Array(name.utf8))
+        }
+    }
+
+    @Test("puts bytes that were never sent back beside the file that has their name by now")
+    func putBack() throws {
+        let fixture = try Fixture()
+        try fixture.write("never sent", to: "sent/a.json")
+        for name in ["a.json", "a~2.json"] { try fixture.write("newer", to: "data/\(name)") }
+        try fixture.sentFiles.putBack("a.json", of: fixture.root, to: fixture.source, as: "a.json")
+        #expect(fixture.folder.files(below: "sent") == [])
+        #expect(try fixture.text("data/a~3.json") == "never sent")
+        #expect(try fixture.text("data/a.json") == "newer")
+    }
+
+    @Test("never overwrites where the file system knows no flags of rename")
+    func moveByLink() throws {
+        let fixture = try Fixture()
+        try fixture.write("mine", to: "data/a")
+        try fixture.write("other", to: "sent/a")
+        #expect(throws: SystemCallError.self) { try fixture.source.moveByLink("a", to: fixture.root, as: "a") }
+        #expect(try fixture.text("data/a") == "mine")
+        #expect(try fixture.text("sent/a") == "other")
+        try fixture.source.moveByLink("a", to: fixture.root, as: "a~2")
+        #expect(try fixture.text("sent/a~2") == "mine")
+        #expect(fixture.folder.files(below: "data") == [])
     }
 
     @Test("leaves a file that was written to, replaced or removed since it was sent, and moves the others")
@@ -125,7 +187,7 @@ struct SentFilesTests {
         unlink(fixture.folder("data/removed"))
         unlink(fixture.folder("data/link"))
         symlink("untouched", fixture.folder("data/link"))
-        #expect(try fixture.sentFiles.move(batch) == [.changed, .changed, .changed, .changed, moved("untouched")])
+        #expect(fixture.sentFiles.move(batch) == [.changed, .changed, .changed, .changed, moved("untouched")])
         #expect(fixture.folder.files(below: "sent") == ["untouched", "untouched.sha256"])
         #expect(try fixture.text("data/appended") == "content!")
     }
@@ -145,7 +207,7 @@ struct SentFilesTests {
             }
             #expect([ENOTDIR, ELOOP].contains(error.code))
         }
-        #expect(try outcomes[2] == moved("c"))
+        #expect(outcomes[2] == moved("c"))
         #expect(elsewhere.files() == [])
         #expect(fixture.folder.files(below: "data") == ["linked/b", "sub/a"])
     }

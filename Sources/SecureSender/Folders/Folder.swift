@@ -1,4 +1,3 @@
-import CLinux
 import Files
 import Glibc
 
@@ -59,13 +58,6 @@ struct Folder: Sendable {
 
     func remove(_ name: String) throws(SystemCallError) {
         guard unlinkat(descriptor.number, name, 0) == 0 else { throw SystemCallError("remove", path(of: name)) }
-    }
-
-    /// Moves `name` to `target` of another folder of the same file system; fails with EEXIST and never overwrites.
-    func move(_ name: String, to folder: Folder, as target: String) throws(SystemCallError) {
-        guard linux_rename_new(descriptor.number, name, folder.descriptor.number, target) == 0 else {
-            throw SystemCallError("move \(path(of: name)) to", folder.path(of: target))
-        }
     }
 
     /// Makes the names in it durable.

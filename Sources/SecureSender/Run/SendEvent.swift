@@ -5,7 +5,7 @@ import UploadProtocol
 enum SendEvent: Hashable, Sendable {
     case started(files: Int, receiver: String, pi: PiName)
     /// `keptAs`: another name below the sent folder, where its own was taken.
-    case sent(UploadPath, size: Int64, wasThere: Bool, keptAs: UploadPath?)
+    case sent(UploadPath, size: Int64, wasThere: Bool, keptAs: String?)
     case failed(CommandFailure)
     /// A sentence that needs no action to go on.
     case notice(String)
@@ -21,7 +21,7 @@ struct TextReport: Sendable {
         case .started(let files, let receiver, let pi):
             CommandOutput.say("Sending \(counted(files, "file")) to \(receiver) as \(pi)")
         case .sent(let path, let size, let wasThere, let keptAs):
-            let kept = keptAs.map { ", kept as \(CommandOutput.oneLine($0.description))" } ?? ""
+            let kept = keptAs.map { ", kept as \(CommandOutput.oneLine($0))" } ?? ""
             CommandOutput.say(
                 "  \(CommandOutput.oneLine(path.description))  \(formattedSize(size))  \(wasThere ? "already there" : "sent")\(kept)"
             )

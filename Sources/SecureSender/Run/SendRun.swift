@@ -140,7 +140,7 @@ extension SendRun {
                 report(
                     .sent(
                         path, size: acknowledged.file.size, wasThere: acknowledged.receipt.receipt.result == .unchanged,
-                        keptAs: name == path ? nil : name))
+                        keptAs: name.utf8.elementsEqual(path.description.utf8) ? nil : name))
             case .changed:
                 fail(path, reason: "\(FileObstacle.changed)", hint: "it waits for the next run")
             case .failed(let error):

@@ -10,7 +10,8 @@ struct AcknowledgedFile: Hashable, Sendable {
 
 /// What became of a file that was to be moved.
 enum MoveOutcome: Hashable, Sendable {
-    case moved(as: UploadPath)
+    /// Its path below the folder for sent files.
+    case moved(as: String)
     /// It is no longer the file that was sent; it stays.
     case changed
     case failed(SystemCallError)
@@ -31,7 +32,7 @@ struct SentFiles {
             // Another run may move files from elsewhere to this folder.
             let lock = try root.lock()
             defer { withExtendedLifetime(lock) {} }
-            var claimed: Set<String> = []
+            var claimed: Set<[UInt8]> = []
             moves.attemptEach { move throws(MoveObstacle) in try writeReceipt(&move, claimed: &claimed) }
             for move in moves { move.receipt?.startWriting() }
             moves.attemptEach { move throws(MoveObstacle) in try nameReceipt(of: move) }
@@ -48,7 +49,7 @@ struct SentFiles {
 
 extension SentFiles {
     /// Finds the first free name and writes the receipt for it, which nobody sees yet.
-    private func writeReceipt(_ move: inout Move, claimed: inout Set<String>) throws(MoveObstacle) {
+    private func writeReceipt(_ move: inout Move, claimed: inout Set<[UInt8]>) throws(MoveObstacle) {
         let path = move.acknowledged.file.path
         let parents = path.segments.dropLast()
         let source = try failing { () throws(SystemCallError) in try self.source.folder(parents) }
@@ -56,7 +57,7 @@ extension SentFiles {
         try failing { () throws(SystemCallError) in
             var target = root
             for name in parents { target = try target.makeFolder(name) }
-            let name = try freeName(for: path, in: target, claimed: &claimed)
+            let name = try freeName(for: move.acknowledged.file, in: target, claimed: &claimed)
             let receipt = ReceiptFile(move.acknowledged.receipt, digest: move.acknowledged.file.digest, name: name)
             move.receipt = try NamelessFile(in: target, contents: receipt.contents)
             (move.source, move.target, move.name) = (source, target, name)
@@ -64,14 +65,17 @@ extension SentFiles {
     }
 
     private func freeName(
-        for path: UploadPath, in folder: Folder, claimed: inout Set<String>
+        for file: OutgoingFile, in folder: Folder, claimed: inout Set<[UInt8]>
     ) throws(SystemCallError) -> String {
         var attempt = 1
         while true {
-            let name = sentName(path.name, attempt: attempt)
-            // Another of the batch may have it without anything to be seen of that.
-            let key = folder.path(of: name)
-            if !claimed.contains(key), try folder.status(of: name) == nil {
+            let name = sentName(file.path.name, attempt: attempt)
+            // Another of the batch may have it without anything to be seen of that. By bytes: two spellings of the same
+            // letters are equal to Swift and still two files.
+            let key = Array(folder.path(of: name).utf8)
+            if !claimed.contains(key), try folder.status(of: name) == nil,
+                try isReceiptNameFree(name, of: file, in: folder)
+            {
                 claimed.insert(key)
                 return name
             }
@@ -79,12 +83,23 @@ extension SentFiles {
         }
     }
 
+    /// A receipt without its file is what a loss of power leaves between the two, and its file may follow now. One of other
+    /// content is somebody's last proof, who has removed the file.
+    private func isReceiptNameFree(
+        _ name: String, of file: OutgoingFile, in folder: Folder
+    ) throws(SystemCallError) -> Bool {
+        let receiptName = name + UploadPath.receiptSuffix
+        guard let status = try folder.status(of: receiptName) else { return true }
+        guard status.isRegularFile else { return false }
+        let contents = try readAll(try folder.open(receiptName, O_RDONLY | O_NONBLOCK), limit: .max)
+        return ReceiptFile.digest(in: contents) == file.digest
+    }
+
     private func nameReceipt(of move: Move) throws(MoveObstacle) {
         guard let receipt = move.receipt, let target = move.target else { return }
         try failing { () throws(SystemCallError) in
             do throws(SystemCallError) {
                 try receipt.synchronize()
-                // A receipt without its file is what a loss of power leaves between the two: the file follows now.
                 if try target.status(of: move.receiptName) != nil { try target.remove(move.receiptName) }
                 try receipt.link(as: move.receiptName)
             } catch {
@@ -104,8 +119,10 @@ extension SentFiles {
             let moved = try failing { () throws(SystemCallError) in try target.status(of: move.name) }
             // A writer may have been quicker than we between the last look and the move.
             guard let moved, Fingerprint(moved).isSameContent(as: file.fingerprint) else {
+                // Whatever becomes of the file, this receipt is not for its bytes.
+                try? target.remove(move.receiptName)
                 try failing { () throws(SystemCallError) in
-                    try target.move(move.name, to: source, as: file.path.name)
+                    try putBack(move.name, of: target, to: source, as: file.path.name)
                 }
                 throw .changed
             }
@@ -113,8 +130,20 @@ extension SentFiles {
             removeReceipt(of: move)
             throw error
         }
-        guard let path = try? UploadPath(segments: file.path.segments.dropLast() + [move.name]) else { return }
-        move.outcome = .moved(as: path)
+        move.outcome = .moved(as: (file.path.segments.dropLast() + [move.name]).joined(separator: "/"))
+    }
+
+    /// Moves bytes that were never sent back to where they are sent from, beside a file that has their name by now.
+    func putBack(_ name: String, of target: Folder, to source: Folder, as wanted: String) throws(SystemCallError) {
+        var attempt = 1
+        while true {
+            do throws(SystemCallError) {
+                return try target.move(name, to: source, as: sentName(wanted, attempt: attempt))
+            } catch {
+                guard error.code == EEXIST else { throw error }
+                attempt += 1
+            }
+        }
     }
 
     /// For a file that stays where it was.
@@ -134,18 +163,13 @@ extension SentFiles {
 
     /// Syncs each folder once; where that fails, nothing in it counts as moved.
     private func synchronize(_ folder: WritableKeyPath<Move, Folder?>, of moves: inout [Move]) {
-        var results: [String: SystemCallError?] = [:]
+        var results: [[UInt8]: Result<Void, SystemCallError>] = [:]
         for index in moves.indices {
             guard let wanted = moves[index][keyPath: folder] else { continue }
-            if results[wanted.path] == nil {
-                do throws(SystemCallError) {
-                    try wanted.synchronize()
-                    results[wanted.path] = .some(nil)
-                } catch {
-                    results[wanted.path] = .some(error)
-                }
-            }
-            if case .some(.some(let error)) = results[wanted.path] { moves[index].fail(.failed(error)) }
+            let key = Array(wanted.path.utf8)
+            let result = results[key] ?? Result { () throws(SystemCallError) in try wanted.synchronize() }
+            results[key] = result
+            if case .failure(let error) = result { moves[index].fail(.failed(error)) }
         }
     }
 }

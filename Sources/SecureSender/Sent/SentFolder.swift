@@ -38,5 +38,19 @@ enum SentFolder {
         for place in [folder, source] where faccessat(place.descriptor.number, ".", W_OK | X_OK, AT_EACCESS) != 0 {
             throw SystemCallError("write to", place.path)
         }
+        try probe(folder)
+    }
+
+    /// Whether files can be moved in that file system without overwriting others.
+    private static func probe(_ folder: Folder) throws(SystemCallError) {
+        let name = ".probe-\(UInt64.random(in: .min ... .max))"
+        _ = try folder.open(name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        do throws(SystemCallError) {
+            try folder.move(name, to: folder, as: "\(name)-moved")
+            try folder.remove("\(name)-moved")
+        } catch {
+            try? folder.remove(name)
+            throw error
+        }
     }
 }
