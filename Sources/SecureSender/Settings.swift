@@ -14,8 +14,16 @@ struct SenderSettings: Sendable {
     var handshakeTimeLimit: Duration = .seconds(30)
     /// How long a connection may go without a byte taken or an answer completed. The default is 60 s.
     var inactivityTimeLimit: Duration = .seconds(60)
-    /// How long the last words of a peer that no longer reads are waited for. The default is 2 s.
-    var lastWordsTimeLimit: Duration = .seconds(2)
+    /// What the receiver may take longer for a large file, to make it durable or to compare it with what it holds: bytes a
+    /// second. The default is 4 MiB.
+    var durableBytesASecond: Int64 = 4 << 20
+    /// The pause after an answer that the receiver cannot take uploads now and that does not say until when. The default
+    /// is 2 s.
+    var pauseWithoutRetryAfter: Duration = .seconds(2)
+    /// The longest pause that the receiver may ask for. The default is 60 s.
+    var longestPause: Duration = .seconds(60)
+    /// Such pauses in a row before the run gives up. The default is 3.
+    var pausesInARow = 3
     /// Connections in a row that end without an answer before the run gives up. The default is 3.
     var barrenConnections = 3
     /// Times that the connection may break on one file before that file is left for the next run. The default is 3.

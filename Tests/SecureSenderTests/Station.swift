@@ -121,6 +121,7 @@ extension SenderSettings {
     static var quick: SenderSettings {
         var settings = SenderSettings()
         settings.pauseBeforeReconnecting = .zero
+        settings.pauseWithoutRetryAfter = .zero
         return settings
     }
 }

@@ -10,6 +10,8 @@ enum Verdict: Hashable, Sendable {
     case refused(reason: String, hint: String?)
     /// The signature's time is off; the receiver's own is this, in seconds since 1970.
     case clockSkew(receiverTime: Int64)
+    /// The receiver cannot take it now; it may in so many seconds, if it says that.
+    case later(reason: String, seconds: Int64?)
     /// The receiver refuses us, or is not the one that we trust: nothing more can come of this run.
     case notAuthenticated(reason: String, hint: String)
 }
@@ -78,6 +80,8 @@ struct AnswerJudge {
                 return .refused(reason: "\(details.words), and does not say what time it is", hint: nil)
             }
             return .clockSkew(receiverTime: time)
+        case .draining, .tooManyRequests:
+            return .later(reason: details.words, seconds: response.retryAfter)
         default:
             return .refused(reason: details.words, hint: details.hint)
         }

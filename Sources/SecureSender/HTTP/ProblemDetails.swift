@@ -39,7 +39,7 @@ struct ProblemDetails: Sendable {
     var hint: String? {
         switch problem {
         case .insufficientStorage: "make room on the receiver's disk; the file waits for the next run"
-        case .draining, .timeout, .storageFailed: "the file waits for the next run"
+        case .timeout, .storageFailed: "the file waits for the next run"
         case .tooLarge: "the receiver's limit is its option --max-size"
         case .pathConflict: "give the file or the folder another name"
         case .digestMismatch: "it may have been written to meanwhile; the file waits for the next run"
@@ -51,6 +51,7 @@ struct ProblemDetails: Sendable {
         switch problem {
         case .insufficientStorage: "the receiver's disk is full"
         case .draining: "the receiver is shutting down or restarting"
+        case .tooManyRequests: "the receiver has too much to do"
         case .storageFailed: "the receiver could not write it to its disk"
         case .tooLarge: "it is larger than the receiver takes"
         case .pathConflict: "the receiver has a folder of this name, or a file where this one needs a folder"

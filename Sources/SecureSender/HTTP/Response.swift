@@ -34,6 +34,13 @@ struct Response: Hashable, Sendable {
         }
     }
 
+    /// Seconds (RFC 9110, section 10.2.3); `nil` where it is missing or a date.
+    var retryAfter: Int64? {
+        fields["retry-after"].flatMap { value in
+            value.utf8.count <= 9 && value.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(value) : nil
+        }
+    }
+
     /// Whether nothing will be answered behind it on this connection (RFC 9112, section 9.6).
     var closesConnection: Bool { fields.tokens("connection").contains("close") }
 }

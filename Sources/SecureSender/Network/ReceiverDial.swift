@@ -32,19 +32,21 @@ extension SecureChannel {
         do throws(End) {
             try channel.handshake(timeLimit: settings.handshakeTimeLimit)
         } catch {
-            throw failure(error, receiver: receiver, certificateTime: certificateTime, settings: settings)
+            throw failure(
+                error, receiver: receiver, identity: identity, certificateTime: certificateTime, settings: settings)
         }
         return channel
     }
 
     private static func failure(
-        _ end: End, receiver: ReceiverAddress, certificateTime: VerificationTime, settings: SenderSettings
+        _ end: End, receiver: ReceiverAddress, identity: PiIdentity, certificateTime: VerificationTime,
+        settings: SenderSettings
     ) -> ConnectFailure {
         let hint = "is it secure-receiver that listens there?"
         switch end {
         case .refused(let error):
             if let failure = CommandFailure.authenticationFailed(
-                error, receiver: receiver, certificateTime: certificateTime)
+                error, receiver: receiver, identity: identity, certificateTime: certificateTime)
             {
                 return .refused(failure)
             }
@@ -72,7 +74,7 @@ extension SecureChannel.End: CustomStringConvertible {
 extension CommandFailure {
     /// `nil` for an error that has nothing to do with who is who.
     static func authenticationFailed(
-        _ error: TLSError, receiver: ReceiverAddress, certificateTime: VerificationTime
+        _ error: TLSError, receiver: ReceiverAddress, identity: PiIdentity, certificateTime: VerificationTime
     ) -> CommandFailure? {
         guard error.concernsIdentity else { return nil }
         switch error {
@@ -88,9 +90,10 @@ extension CommandFailure {
                     "is the address right, and is ca.pem the one of this receiver's lab? (certificates are judged at \(time))"
             )
         case .alertReceived, .protocolFailure:
+            let end = identity.certificateChain[0].notAfter.map { " (it ends on \(HTTPDate.format($0)))" } ?? ""
             return .authenticationFailed(
                 reason: "the receiver at \(receiver.url) refuses this Pi's certificate: \(error)",
-                hint: "is it expired, or of another lab? `provision new-pi` makes a new identity")
+                hint: "is it expired\(end), or of another lab? `provision new-pi` makes a new identity")
         }
     }
 }

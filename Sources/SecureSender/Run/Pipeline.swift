@@ -59,6 +59,12 @@ struct Pipeline {
         return true
     }
 
+    /// Sends `upload` once more when the receiver can take it, and few at first.
+    mutating func postpone(_ upload: Upload) {
+        waiting.append(upload)
+        window.shrink(answers: 0)
+    }
+
     /// Takes back the upload that was begun last, whose body cannot be completed; its connection is of no use any more.
     mutating func abandonLast() -> Upload? {
         unanswered.popLast()

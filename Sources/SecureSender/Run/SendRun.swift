@@ -21,6 +21,10 @@ final class SendRun {
     private var lastReceipt: (time: Int64, certificateEnd: Int64)?
     private var hasToldClock = false
     private var hasConnected = false
+    /// Nothing is begun before: the receiver asked for it.
+    private(set) var pauseEnd = Uptime.now
+    private var pausesInARow = 0
+    private(set) var reasonToGiveUp: String?
 
     init(
         to receiver: ReceiverAddress, as identity: PiIdentity, files: [FileScan.Entry], from source: Folder,
@@ -59,30 +63,26 @@ final class SendRun {
                 continue
             case .orderly:
                 _ = pipeline.disconnect(.orderly)
+                if let reasonToGiveUp { return giveUp(reasonToGiveUp) }
             case .broken(let reason):
                 let consequence = pipeline.disconnect(.broken)
                 for upload in consequence.failed {
                     fail(upload.file.path, reason: "the connection broke: \(reason)", hint: "it waits for the next run")
                 }
                 if consequence.givesUp { return leaveTheRest() }
-            case .silent:
-                for upload in pipeline.unanswered + pipeline.waiting {
-                    fail(
-                        upload.file.path,
-                        reason: "the receiver gave no sign for \(settings.inactivityTimeLimit.components.seconds) s",
-                        hint: "it waits for the next run")
-                }
-                return leaveTheRest()
+            case .hopeless(let reason):
+                return giveUp(reason)
             }
         }
     }
 
     private func connectAndServe() throws(CommandFailure) -> UploadConnection.Ending {
-        // A receiver that restarts needs a moment.
+        // A receiver that restarts needs a moment, and one that asked for a pause has said how long.
+        var pause = pauseEnd - .now
         if pipeline.barrenConnections > 0 {
-            let pause = settings.pauseBeforeReconnecting * (1 << (pipeline.barrenConnections - 1))
-            _ = poll(nil, 0, pause.milliseconds)
+            pause = max(pause, settings.pauseBeforeReconnecting * (1 << (pipeline.barrenConnections - 1)))
         }
+        _ = poll(nil, 0, pause.milliseconds)
         let channel: SecureChannel
         do throws(ConnectFailure) {
             channel = try SecureChannel.open(
@@ -116,6 +116,13 @@ final class SendRun {
         return true
     }
 
+    private func giveUp(_ reason: String) {
+        for upload in pipeline.unanswered + pipeline.waiting {
+            fail(upload.file.path, reason: reason, hint: "it waits for the next run")
+        }
+        leaveTheRest()
+    }
+
     private func leaveTheRest() {
         let rest = queue.count
         guard rest > 0 else { return }
@@ -128,6 +135,22 @@ extension SendRun {
     func fail(_ path: UploadPath, reason: String, hint: String? = nil) {
         failedCount += 1
         report(.failed(.notSent(path, reason: reason, hint: hint)))
+    }
+
+    /// The receiver has decided about a file: more may be under way.
+    func proceed() {
+        pipeline.proceed()
+        pausesInARow = 0
+    }
+
+    /// Sends `upload` again after the pause that the receiver wants, within our limits.
+    func postpone(_ upload: Pipeline.Upload, reason: String, seconds: Int64?, endsConnection: Bool) {
+        pipeline.postpone(upload)
+        // One pause for all that was under way together: the next upload is begun when the last of them was answered.
+        if pipeline.unanswered.isEmpty || endsConnection { pausesInARow += 1 }
+        if pausesInARow > settings.pausesInARow { reasonToGiveUp = reason }
+        let pause = seconds.map { Duration.seconds($0) } ?? settings.pauseWithoutRetryAfter
+        pauseEnd = max(pauseEnd, .now + min(pause, settings.longestPause))
     }
 
     /// Moves what the receiver has acknowledged together, and tells of it.

@@ -12,8 +12,8 @@ final class UploadConnection {
         /// Nobody is to blame; what is unanswered is sent again.
         case orderly
         case broken(String)
-        /// Nothing came and nothing was taken for the time limit.
-        case silent
+        /// It makes no sense to go on now.
+        case hopeless(reason: String)
     }
 
     private let channel: SecureChannel
@@ -25,8 +25,6 @@ final class UploadConnection {
     private var body: FileBody?
     private let piece = PieceBuffer()
     private var lastProgress = Uptime.now
-    /// The receiver takes no more; only its last words are waited for.
-    private var isListeningOnly = false
 
     /// `nil` if the receiver has shown no certificate.
     init?(_ channel: SecureChannel, run: SendRun) {
@@ -48,26 +46,34 @@ final class UploadConnection {
             if activity.sent > 0 { lastProgress = .now }
             if let ending = try take(activity) { return ending }
             if run.pipeline.unanswered.isEmpty { lastProgress = .now }
-            if let failure = channel.writeFailure, isOverdue(run.settings.lastWordsTimeLimit) {
-                return .broken(failure.reason)
+            if Uptime.now - lastProgress >= timeLimit {
+                return .hopeless(reason: "the receiver gave no sign for \(timeLimit.components.seconds) s")
             }
-            if isOverdue(run.settings.inactivityTimeLimit) { return .silent }
+            if let reason = run.reasonToGiveUp { return .hopeless(reason: reason) }
         }
     }
 
+    private var mayBegin: Bool { run.pipeline.hasRoom && run.pauseEnd <= .now }
+
     /// Whether only the limit of bytes that wait for the socket keeps us from adding to them.
     private var hasMore: Bool {
-        body != nil || run.pipeline.hasRoom && (run.queue.isReady || !run.pipeline.waiting.isEmpty)
+        body != nil || mayBegin && (run.queue.isReady || !run.pipeline.waiting.isEmpty)
     }
 
     /// How long to wait for the socket: not at all while there is a file to hash.
     private var patience: Duration {
-        if isListeningOnly { return run.settings.lastWordsTimeLimit - (.now - lastProgress) }
         if !run.queue.isReady, run.queue.count > 0 { return .zero }
-        return run.settings.inactivityTimeLimit - (.now - lastProgress)
+        let now = Uptime.now
+        let rest = timeLimit - (now - lastProgress)
+        return run.pauseEnd > now ? min(rest, run.pauseEnd - now) : rest
     }
 
-    private func isOverdue(_ limit: Duration) -> Bool { Uptime.now - lastProgress >= limit }
+    /// How long nothing may come and nothing be taken. A large file that was sent takes the receiver its time.
+    private var timeLimit: Duration {
+        let limit = run.settings.inactivityTimeLimit
+        guard let oldest = run.pipeline.unanswered.first?.file, body?.file != oldest else { return limit }
+        return limit + .seconds(oldest.size / run.settings.durableBytesASecond)
+    }
 }
 
 // MARK: - Sending
@@ -79,11 +85,11 @@ extension UploadConnection {
             do throws(TLSError) {
                 if body != nil {
                     guard try sendPiece() else { return abandonBody() }
-                } else if run.pipeline.hasRoom, let upload = run.pipeline.takeWaiting() {
+                } else if mayBegin, let upload = run.pipeline.takeWaiting() {
                     try sendAgain(upload)
-                } else if run.pipeline.hasRoom, let ready = run.queue.take() {
+                } else if mayBegin, let ready = run.queue.take() {
                     try begin(Pipeline.Upload(file: ready.file), FileBody(ready.file, descriptor: ready.descriptor))
-                } else if run.pipeline.hasRoom, hashNext() {
+                } else if mayBegin, hashNext() {
                     continue
                 } else {
                     break
@@ -183,10 +189,10 @@ extension UploadConnection {
         lastProgress = .now
         switch judge.verdict(on: response, for: upload.file) {
         case .stored(let receipt):
-            run.pipeline.proceed()
+            run.proceed()
             batch.append(AcknowledgedFile(file: upload.file, receipt: receipt))
         case .refused(let reason, let hint):
-            run.pipeline.proceed()
+            run.proceed()
             run.fail(upload.file.path, reason: reason, hint: hint)
         case .clockSkew(let receiverTime):
             run.correctClock(to: receiverTime)
@@ -195,6 +201,8 @@ extension UploadConnection {
                     upload.file.path, reason: "the receiver does not accept this Pi's time, not even its own",
                     hint: "it waits for the next run")
             }
+        case .later(let reason, let seconds):
+            run.postpone(upload, reason: reason, seconds: seconds, endsConnection: response.closesConnection)
         case .notAuthenticated(let reason, let hint):
             return .failure(.authenticationFailed(reason: reason, hint: hint))
         }
@@ -204,7 +212,8 @@ extension UploadConnection {
     private func ending(after end: SecureChannel.End) throws(CommandFailure) -> Ending {
         if case .refused(let error) = end {
             let failure = CommandFailure.authenticationFailed(
-                error, receiver: run.receiver, certificateTime: run.clock.certificateTime(at: .now))
+                error, receiver: run.receiver, identity: run.identity,
+                certificateTime: run.clock.certificateTime(at: .now))
             if let failure { throw failure }
         }
         return run.pipeline.unanswered.isEmpty ? .orderly : .broken("\(end)")
