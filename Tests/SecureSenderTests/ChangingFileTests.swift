@@ -1,0 +1,70 @@
+import CommandSupport
+import Foundation
+import TestSupport
+import Testing
+import UploadProtocol
+
+@testable import SecureSender
+
+@Suite("A file that changes")
+struct ChangingFileTests {
+    @Test("while it is sent fails alone, and stays")
+    func duringUpload() async throws {
+        let station = try Station(files: ["a": "1", "c": "3"])
+        try station.write(String(repeating: "x", count: 100_000), to: "b", age: 1)
+        let answers = station.answers
+        let path = station.folder("data/b")
+        let receiver = try station.listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                if request.target == "/v1/files/b" {
+                    let handle = try #require(FileHandle(forWritingAtPath: path))
+                    try handle.seekToEnd()
+                    try handle.write(contentsOf: Data("more".utf8))
+                }
+                try connection.send(try answers.receipt(for: request))
+            }
+        }
+        let outcome = try await station.run(to: receiver.port)
+        #expect(outcome.status == .temporaryFailure)
+        #expect(outcome.failures.map(\.message) == ["b could not be sent"])
+        #expect(outcome.failures.first?.reason == "it changed while it was being sent")
+        #expect(Set(outcome.sent) == ["a", "c"])
+        #expect(station.waitingFiles == ["b"])
+    }
+
+    @Test("by becoming shorter ends only its own request, and the others go on over a new connection")
+    func truncated() async throws {
+        let station = try Station(files: ["c": "3"])
+        try station.write(String(repeating: "x", count: 40 << 20), to: "b", age: 100)
+        let answers = station.answers
+        let path = station.folder("data/b")
+        let receiver = try station.listen { connection in
+            guard connection.number == 0 else { return try answers.serve(connection) }
+            _ = try connection.nextHead()
+            truncate(path, 10)
+            _ = try connection.take(40 << 20)
+        }
+        let outcome = try await station.run(to: receiver.port)
+        #expect(outcome.status == .temporaryFailure)
+        #expect(outcome.failures.map(\.reason) == ["it changed while it was being sent"])
+        #expect(outcome.sent == ["c"])
+        #expect(station.waitingFiles == ["b"])
+    }
+
+    @Test("between two connections is not sent as the one that was hashed")
+    func betweenConnections() async throws {
+        let station = try Station(files: ["a": "old"])
+        let store = Store()
+        let answers = station.answers
+        let receiver = try station.listen { connection in
+            if connection.number > 0 { return try answers.serve(connection, into: store) }
+            _ = try connection.nextRequest()
+            try station.folder.write(Array("new".utf8), to: "data/a")
+        }
+        let outcome = try await station.run(to: receiver.port)
+        #expect(outcome.failures.map(\.reason) == ["it changed while it was being sent"])
+        #expect(store.all.isEmpty)
+        #expect(station.waitingFiles == ["a"])
+    }
+}

@@ -1,0 +1,89 @@
+import CommandSupport
+import Foundation
+import TestSupport
+import Testing
+import UploadProtocol
+
+@testable import SecureSender
+
+@Suite("A receiver that cannot take uploads now", .timeLimit(.minutes(1)))
+struct PauseTests {
+    private static let names = (0..<10).map { "file\($0 + 10)" }
+
+    private func station() throws -> Station {
+        try Station(files: Dictionary(uniqueKeysWithValues: Self.names.map { ($0, $0) }))
+    }
+
+    @Test("because it stops is come back to after its pause, and takes every file")
+    func draining() async throws {
+        let station = try station()
+        let answers = station.answers
+        let receiver = try station.listen { connection in
+            guard connection.number == 0 else { return try answers.serve(connection) }
+            try connection.send(try answers.receipt(for: try connection.nextRequest()))
+            _ = try connection.nextRequest()
+            try connection.send(answers.problem(.draining, fields: [("Retry-After", "1"), ("Connection", "close")]))
+            connection.linger()
+        }
+        let start = ContinuousClock.now
+        let outcome = try await station.run(to: receiver.port)
+        #expect(outcome.status == .success)
+        #expect(outcome.sent.sorted() == Self.names)
+        #expect(receiver.connectionCount == 2)
+        #expect(ContinuousClock.now - start >= .seconds(1))
+    }
+
+    @Test("because it has too much to do gets each file again over the same connection, one at first")
+    func tooManyRequests() async throws {
+        let station = try station()
+        let answers = station.answers
+        let receiver = try station.listen { connection in
+            let requests = try Self.names.map { _ in try connection.nextRequest() }
+            for _ in requests { try connection.send(answers.problem(.tooManyRequests)) }
+            try answers.serve(connection)
+        }
+        let outcome = try await station.run(to: receiver.port)
+        #expect(outcome.status == .success)
+        #expect(outcome.sent.sorted() == Self.names)
+        #expect(outcome.failures == [])
+        #expect(receiver.connectionCount == 1)
+    }
+
+    @Test("and never can is given up after some pauses, and the files wait", arguments: [false, true])
+    func givesUp(closes: Bool) async throws {
+        let station = try station()
+        let answers = station.answers
+        let store = Store()
+        let receiver = try station.listen { connection in
+            while true {
+                store.keep(try connection.nextRequest())
+                guard closes else {
+                    try connection.send(answers.problem(.tooManyRequests))
+                    continue
+                }
+                try connection.send(answers.problem(.draining, fields: [("Connection", "close")]))
+                return connection.linger()
+            }
+        }
+        let outcome = try await station.run(to: receiver.port)
+        #expect(outcome.status == .temporaryFailure)
+        #expect(outcome.sent == [])
+        #expect(outcome.failures.count == Self.names.count)
+        #expect(station.waitingFiles == Self.names)
+        // Once together, then one at a time.
+        #expect(store.all.count <= Self.names.count + 3)
+    }
+
+    @Test(
+        "is not believed a pause that is none",
+        arguments: [
+            ("0", 0), ("7", 7), ("-1", nil), ("+1", nil), ("1.5", nil), ("", nil),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", nil), ("99999999999", nil),
+        ]
+            as [(String, Int64?)])
+    func retryAfter(value: String, seconds: Int64?) {
+        var fields = Response.Fields()
+        fields.append("retry-after", value)
+        #expect(Response(status: 503, fields: fields, body: []).retryAfter == seconds)
+    }
+}
