@@ -48,6 +48,9 @@ struct SecureReceiver: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...65535).contains(port) else { throw ValidationError("--port takes 0 to 65535, not \(port).") }
+        if let listen, (try? SocketAddress(ipAddress: listen, port: port)) == nil {
+            throw ValidationError("--listen takes an IPv4 or IPv6 address, not \(listen).")
+        }
         if let maxSize, maxSize < 0 { throw ValidationError("--max-size takes a number of bytes, not \(maxSize).") }
     }
 

@@ -7,6 +7,10 @@ final class SpaceReservations: Sendable {
     private let promised = Atomic<Int64>(0)
     private let root: FileDescriptor
 
+    /// Bytes. What is that small is not turned away over what others have announced and may never send; should the disk be
+    /// full in earnest, its write says so.
+    private static let alwaysTried: Int64 = 4 << 20
+
     /// `root`: any file of the file system.
     init(of root: FileDescriptor) {
         self.root = root
@@ -18,7 +22,7 @@ final class SpaceReservations: Sendable {
         guard size <= free else { throw .insufficientSpace(needed: size, free: free) }
         // Promise first, then look: of two at once, neither overlooks the other.
         let others = promised.add(size, ordering: .relaxed).oldValue
-        guard size <= free - others else {
+        guard size <= free - others || size <= Self.alwaysTried else {
             release(size)
             throw .insufficientSpace(needed: size, free: max(0, free - others))
         }

@@ -108,6 +108,8 @@ struct RefusalTests {
         Case("unknown root", 404, "not-found") { $0.target = "/elsewhere" },
         Case("wrong method", 405, "method-not-allowed") { $0.method = "DELETE" },
         Case("Content-Encoding", 415, "content-coding") { $0.fields = [("Content-Encoding", "gzip")] },
+        Case("Content-Range", 400, "malformed-request") { $0.fields = [("Content-Range", "bytes 0-4/10")] },
+        Case("CONNECT", 400, "malformed-request") { $0.method = "CONNECT" },
         Case("another expectation", 417, "expectation-failed") { $0.fields = [("Expect", "a-miracle")] },
         Case("Last-Modified of another form", 400, "malformed-request") {
             $0.fields = [("Last-Modified", "yesterday")]
@@ -157,6 +159,23 @@ struct RefusalTests {
             #expect(try await receiver.answer(to: receiver.request(pi: "pi-02", path: "2"), as: "pi-02").status == 201)
             try receiver.folder.write(lines, to: "ids.txt")
             #expect(try await receiver.answer(to: receiver.request(path: "2")).status == 201)
+        }
+    }
+
+    @Test("whose line was taken out together with a typo in another line")
+    func followsRemovals() async throws {
+        try await RunningReceiver.run { receiver in
+            let digits = receiver.secret.key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+            let other = "0123456789abcdef"
+            try receiver.folder.write(Array("\(digits) pi-01\n\(other) pi-02\n".utf8), to: "ids.txt")
+            #expect(try await receiver.answer(to: receiver.request(path: "1")).status == 201)
+            try receiver.folder.write(Array("\(other) pi 02\n".utf8), to: "ids.txt")
+            let refused = try await receiver.answer(to: receiver.request(path: "2"))
+            #expect(refused.code == "authentication-failed")
+            var kept = receiver.request(pi: "pi-02", path: "2")
+            kept.secret = try #require(PiSecret(Array(other.utf8)))
+            #expect(try await receiver.answer(to: kept, as: "pi-02").status == 201)
+            #expect(receiver.log.lines.contains { $0.hasPrefix("error identifiers unusable") })
         }
     }
 

@@ -204,6 +204,8 @@ struct UploadTests {
             }
             #expect(receiver.stored.isEmpty)
             #expect(receiver.folder.files(below: "received_files/.receiver").filter { $0 != "lock" }.isEmpty)
+            #expect(receiver.log.lines.contains { $0.hasPrefix("notice upload cut off") })
+            #expect(!receiver.log.lines.contains { $0.contains("malformed-request") })
         }
     }
 }

@@ -2,6 +2,14 @@ import Files
 import Logging
 import Synchronization
 
+/// Why files are unusable, and what is to count until they are mended.
+struct PartlyUsable<Value: Sendable>: Error, CustomStringConvertible {
+    let value: Value
+    let reason: any Error
+
+    var description: String { "\(reason)" }
+}
+
 private let remindEvery = Duration.seconds(300)
 
 /// A value that is made of files, and made anew as soon as one of them changes: all of the new one or all of the old.
@@ -16,18 +24,21 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     private let what: String
     private let paths: [String]
     private let logger: Logger
-    private let load: @Sendable () throws -> Value
+    private let load: @Sendable (_ earlier: Value?) throws -> Value
     private let state: Mutex<State>
 
-    /// `what`: a word for the log. Throws what `load` throws.
-    init(_ what: String, paths: [String], logger: Logger, load: @escaping @Sendable () throws -> Value) throws {
+    /// `what`: a word for the log. `load` is given what the files said before; it may throw `PartlyUsable`. Throws what
+    /// `load` throws.
+    init(
+        _ what: String, paths: [String], logger: Logger, load: @escaping @Sendable (_ earlier: Value?) throws -> Value
+    ) throws {
         self.what = what
         self.paths = paths
         self.logger = logger
         self.load = load
         // The versions first: a change in between is then seen as a change at the next look.
         let versions = paths.map { FileVersion($0) }
-        state = Mutex(State(value: try load(), versions: versions))
+        state = Mutex(State(value: try load(nil), versions: versions))
     }
 
     /// What the files say now. If they have become unusable, what they said before still counts, and the log says so.
@@ -45,10 +56,11 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         let isChange = versions != state.versions
         state.versions = versions
         do {
-            state.value = try load()
+            state.value = try load(state.value)
             if isChange || state.failure != nil { logger.info("\(what) read again", metadata: ["files": "\(paths)"]) }
             state.failure = nil
         } catch {
+            if let usable = (error as? PartlyUsable<Value>)?.value { state.value = usable }
             // Said now and then, not at each look: somebody believes that a line taken out counts.
             let text = "\(error)"
             guard state.failure?.text != text || state.failure.map({ .now - $0.toldAt > remindEvery }) ?? true else {
@@ -56,7 +68,7 @@ final class WatchedFiles<Value: Sendable>: Sendable {
             }
             state.failure = (text, .now)
             logger.error(
-                "\(what) unusable, what they were before still counts",
+                "\(what) unusable, what they said before still counts, less what was taken out",
                 metadata: ["files": "\(paths)", "error": "\(error)"])
         }
     }

@@ -169,6 +169,19 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
+        case HTTPParserError.invalidEOFState:
+            // A cut connection, not a malformed request.
+            if case .receiving(let reception) = inbound {
+                let (upload, incoming) = (reception.underWay.upload, reception.underWay.incoming)
+                logger.notice(
+                    "upload cut off",
+                    metadata: [
+                        "pi": "\(upload.pi)", "path": "\(upload.path)", "received": "\(incoming.received)",
+                        "size": "\(upload.size)",
+                    ])
+                queue.removeLast()
+            }
+            inbound = .finished
         case is HTTPParserError, is NIOHTTPDecoderError:
             refuseUnreadable(error, context: context)
         case let error as TLSError:

@@ -53,6 +53,10 @@ struct Admission: Sendable {
             throw Refusal(
                 .contentCoding, "The receiver stores bytes as they are: send the file without Content-Encoding.")
         }
+        guard head.fields[.contentRange] == nil else {
+            // RFC 9110, section 14.5: taking a part for the whole would be worse.
+            throw Refusal(.malformedRequest, "A part of a file cannot be sent with PUT.")
+        }
         guard case .length(let size) = head.body, head.fields[.contentLength] != nil else {
             throw Refusal(.lengthRequired, "An upload states its size in Content-Length.")
         }

@@ -25,6 +25,8 @@ struct RequestHead: Hashable, Sendable {
 
     init(_ head: HTTPRequestHead) throws(Refusal) {
         guard head.version == .http1_1 else { throw Refusal(.malformedRequest, "Only HTTP/1.1 is spoken here.") }
+        // The parser reads nothing behind it.
+        guard head.method != .CONNECT else { throw Refusal(.malformedRequest, "This is no proxy.") }
         method = head.method.rawValue
         path = try Self.path(head.uri)
         authority = try Self.authority(head.headers)

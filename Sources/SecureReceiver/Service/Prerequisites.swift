@@ -17,8 +17,13 @@ enum Prerequisites {
     /// A line taken out is refused from the next request on: that is how a Pi is shut out.
     static func identifiers(_ path: String, logger: Logger) throws(CommandFailure) -> WatchedFiles<IdentifierList> {
         do {
-            return try WatchedFiles("identifiers", paths: [path], logger: logger) {
-                try IdentifierList(parsing: readFile(path, limit: mostIdentifierBytes))
+            return try WatchedFiles("identifiers", paths: [path], logger: logger) { earlier in
+                let text = try readFile(path, limit: mostIdentifierBytes)
+                do { return try IdentifierList(parsing: text) } catch {
+                    guard let earlier else { throw error }
+                    // A typo in one line must not keep in whose line was taken out with the same stroke.
+                    throw PartlyUsable(value: earlier.keepingSecrets(in: text), reason: error)
+                }
             }
         } catch let error as IdentifierListError {
             throw CommandFailure(
@@ -37,7 +42,7 @@ enum Prerequisites {
         do {
             return try WatchedFiles(
                 "credentials", paths: [certificate, roots] + (key.map { [$0] } ?? []), logger: logger
-            ) {
+            ) { _ in
                 let credentials = try Credentials(certificateFile: certificate, keyFile: key, rootsFile: roots)
                 credentials.warnOfEnd(logger: logger)
                 credentials.keepCertificate(in: "\(directory(of: certificate))/receiver", logger: logger)

@@ -1,6 +1,4 @@
 import CommandSupport
-import Files
-import Glibc
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -43,7 +41,13 @@ struct ReceiverService: Service {
     func run() async throws {
         tellOfRecovery()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        let listener = try await listen(on: group)
+        let listener: any Channel
+        do {
+            listener = try await Listener.bind(to: configuration, on: group) { try self.configure($0) }
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
         if let address = listener.localAddress { await onListening(address) }
         try await withGracefulShutdownHandler {
             try await listener.closeFuture.get()
@@ -86,47 +90,6 @@ struct ReceiverService: Service {
             await group.next()
             group.cancelAll()
         }
-    }
-
-    private func listen(on group: MultiThreadedEventLoopGroup) async throws -> any Channel {
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.socketOption(.so_keepalive), value: 1)
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16 * 1024, maximum: 128 * 1024)
-            )
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.configure(channel) }
-            }
-        do {
-            guard let address = configuration.address else {
-                // One socket for IPv6 and IPv4; where the kernel has no IPv6, IPv4 alone.
-                do { return try await bootstrap.bind(host: "::", port: configuration.port).get() } catch let error
-                    as IOError
-                    where error.errnoCode == EAFNOSUPPORT || error.errnoCode == EADDRNOTAVAIL
-                {
-                    return try await bootstrap.bind(host: "0.0.0.0", port: configuration.port).get()
-                }
-            }
-            return try await bootstrap.bind(host: address, port: configuration.port).get()
-        } catch {
-            try? await group.shutdownGracefully()
-            throw CommandFailure(
-                "Cannot listen on port \(configuration.port)", reason: Self.words(for: error),
-                hint: """
-                    another program may use the port (see `ss -ltnp`); choose one with --port, or an address of this \
-                    machine with --listen.
-                    """,
-                exitCode: .unavailable)
-        }
-    }
-
-    /// errno(3) alone: NIO's description names functions of its own.
-    private static func words(for error: any Error) -> String {
-        (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
     }
 
     private func configure(_ channel: any Channel) throws {
