@@ -1,8 +1,9 @@
-package import Glibc
+import Glibc
 
 /// Writes a file that does not exist yet, whole or not at all, with its mode from the first byte, and durably: contents
-/// first, then the name. Throws EEXIST if the name is taken.
-package func writeNewFile(_ path: String, _ bytes: [UInt8], mode: mode_t) throws(SystemCallError) {
+/// first, then the name. `mode`: a mode_t, which the compiler does not always count as Glibc's. Throws EEXIST if the name is
+/// taken.
+package func writeNewFile(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(SystemCallError) {
     // Without a name until it is whole: an interruption leaves nothing behind that somebody would have to remove.
     if let directory = try? FileDescriptor(opening: directory(of: path), O_RDONLY | O_DIRECTORY),
         let file = openUnnamed(in: directory, for: path)
@@ -22,7 +23,7 @@ package func writeNewFile(_ path: String, _ bytes: [UInt8], mode: mode_t) throws
 }
 
 /// Writes a file or replaces it, whole or not at all, durably; the one who reads it sees the old or the new one.
-package func replaceFile(_ path: String, _ bytes: [UInt8], mode: mode_t) throws(SystemCallError) {
+package func replaceFile(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(SystemCallError) {
     let temporary = try writeTemporary(beside: path, bytes, mode: mode)
     guard rename(temporary, path) == 0 else {
         let error = SystemCallError("replace", path)
@@ -49,13 +50,13 @@ package func lastComponent(of path: String) -> String {
     path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) } ?? path
 }
 
-private func fill(_ file: FileDescriptor, _ bytes: [UInt8], mode: mode_t) throws(SystemCallError) {
+private func fill(_ file: FileDescriptor, _ bytes: [UInt8], mode: UInt32) throws(SystemCallError) {
     try file.write(bytes)
     guard fchmod(file.number, mode) == 0 else { throw SystemCallError("set the mode of", file.path) }
     try file.synchronize()
 }
 
-private func writeTemporary(beside path: String, _ bytes: [UInt8], mode: mode_t) throws(SystemCallError) -> String {
+private func writeTemporary(beside path: String, _ bytes: [UInt8], mode: UInt32) throws(SystemCallError) -> String {
     var template = Array("\(directory(of: path))/.tmp-XXXXXX".utf8CString)
     // mkstemp(3) opens with mode 0600, so that no secret is ever readable for others.
     let number = mkstemp(&template)

@@ -5,7 +5,7 @@ import UploadProtocol
 extension CommandFailure {
     static let missingArguments = CommandFailure(
         "Missing arguments", reason: "the receiver's address and the folder to send are needed",
-        hint: "secure-sender 192.168.1.20 data_logs", exitCode: .usage)
+        hint: "for example: secure-sender 192.168.1.20 data_logs", exitCode: .usage)
 
     static func notADirectory(_ folder: String, reason: String) -> CommandFailure {
         CommandFailure(
@@ -49,10 +49,12 @@ extension CommandFailure {
         notSent(path.description, reason: reason, hint: hint)
     }
 
-    static func sentFolder(_ folder: String, reason: String) -> CommandFailure {
+    static func sentFolder(
+        _ folder: String, reason: String,
+        hint: String = "name another folder on the same disk with --sent-dir"
+    ) -> CommandFailure {
         CommandFailure(
             "Sent files cannot be moved to \(CommandOutput.oneLine(folder))", reason: reason,
-            hint: "name another folder on the same disk with --sent-dir; nothing has been sent", exitCode: .cannotCreate
-        )
+            hint: "\(hint); nothing has been sent", exitCode: .cannotCreate)
     }
 }

@@ -75,10 +75,10 @@ struct SecureSenderCommand: ParsableCommand {
         defer { withExtendedLifetime(lock) {} }
         let sentFolder = try SentFolder.open(sentDir, for: source)
         let scan = try scan(source, leavingOut: sentFolder)
-        let unreadable = tell(of: scan, report)
+        let isIncomplete = tell(of: scan, report)
         guard !scan.entries.isEmpty else {
-            report(.nothingToSend(folder: dir))
-            return unreadable ? .temporaryFailure : .success
+            if !isIncomplete { report(.nothingToSend(folder: dir)) }
+            return isIncomplete ? .temporaryFailure : .success
         }
         let clock = SenderClock(
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
@@ -86,7 +86,7 @@ struct SecureSenderCommand: ParsableCommand {
             to: receiver, as: identity, files: scan.entries, from: source, sentFolder: sentFolder, clock: clock,
             settings: SenderSettings(), report: { report($0) })
         let status = try run.run()
-        return status == .success && unreadable ? .temporaryFailure : status
+        return status == .success && isIncomplete ? .temporaryFailure : status
     }
 
     private func sourceFolder(_ path: String) throws(CommandFailure) -> Folder {
@@ -112,16 +112,21 @@ struct SecureSenderCommand: ParsableCommand {
 
     /// What of the folder is not sent; true if some of it should be.
     private func tell(of scan: FileScan, _ report: TextReport) -> Bool {
-        if let example = scan.refused.example {
+        if let example = scan.reserved.told.first {
             report(
                 .notice(
-                    "\(counted(scan.refused.count, "name")) left out that the receiver does not take, such as "
+                    "\(counted(scan.reserved.count, "name")) left out that the receiver does not take, such as "
                         + "\(CommandOutput.oneLine(example.name)): \(example.reason)"))
         }
+        for (name, reason) in scan.unsendable.told {
+            report(.failed(.notSent(name, reason: reason, hint: "give it another name")))
+        }
+        let untold = scan.unsendable.count - scan.unsendable.told.count
+        if untold > 0 { report(.notice("\(counted(untold, "more file")) with such a name")) }
         for error in scan.unreadable {
             report(.failed(.notSent(error.path, reason: "\(error)")))
         }
-        return !scan.unreadable.isEmpty
+        return !scan.unreadable.isEmpty || scan.unsendable.count > 0
     }
 
     static func main() {

@@ -36,11 +36,11 @@ struct FileScanTests {
         mkfifo(folder("fifo"), 0o600)
         let scan = try scan(folder, leavingOut: "sent")
         #expect(scan.entries.map(\.path.description).sorted() == ["kept", "outside/x"])
-        #expect(scan.refused.count == 0)
+        #expect(scan.reserved.count == 0 && scan.unsendable.count == 0)
         #expect(scan.unreadable.isEmpty)
     }
 
-    @Test("counts names that the receiver would refuse, and keeps one as an example")
+    @Test("tells names that the receiver keeps for itself from those that somebody has to change")
     func refusedNames() throws {
         let folder = try TemporaryFolder()
         for name in [
@@ -55,8 +55,18 @@ struct FileScanTests {
         try folder.write([1], to: "\(deep)/toodeep")
         let scan = try scan(folder)
         #expect(scan.entries.map(\.path.description) == ["good"])
-        #expect(scan.refused.count == 7)
-        #expect(scan.refused.example != nil)
+        #expect(scan.reserved.told.map(\.name).sorted() == ["a.sha256", "folder.sha256"])
+        #expect(scan.unsendable.count == 5)
+        #expect(scan.unsendable.told.contains { $0.name == String(repeating: "x", count: 241) })
+    }
+
+    @Test("tells ten names at most, and counts the others")
+    func manyNames() throws {
+        let folder = try TemporaryFolder()
+        for number in 0..<25 { try folder.write([1], to: "\(number)\tname") }
+        let scan = try scan(folder)
+        #expect(scan.unsendable.count == 25)
+        #expect(scan.unsendable.told.count == 10)
     }
 
     @Test("names folders that cannot be read", .enabled(if: geteuid() != 0, "root reads everything"))

@@ -107,6 +107,16 @@ struct MessageTests {
         #expect(outcome.exitCode == 0)
     }
 
+    @Test("<file> could not be sent, exit 75, for a name that nobody can store")
+    func unsendableNames() async throws {
+        let station = try Station(files: ["tab\tname": "x"])
+        let outcome = try await station.send(to: closedPort)
+        #expect(outcome.errors.hasPrefix("tab\\u{9}name could not be sent: "), "\(outcome.errors)")
+        #expect(outcome.errors.contains("hint: give it another name"))
+        #expect(outcome.output == "")
+        #expect(outcome.exitCode == 75)
+    }
+
     @Test("an example session in --help, exit 0")
     func help() async throws {
         let outcome = try await Program.run("secure-sender", ["--help"])

@@ -9,15 +9,24 @@ struct FileScan {
         let modified: Fingerprint.Moment
     }
 
-    /// Names that the receiver would refuse.
-    struct Refused {
+    /// Names of one kind, of which the first few are told.
+    struct Names {
+        static let mostTold = 10
+
         var count = 0
-        /// The first one, and why.
-        var example: (name: String, reason: String)?
+        var told: [(name: String, reason: String)] = []
+
+        fileprivate mutating func append(_ name: String, _ reason: UploadPathError) {
+            count += 1
+            if told.count < Self.mostTold { told.append((name, "\(reason)")) }
+        }
     }
 
     private(set) var entries: [Entry] = []
-    private(set) var refused = Refused()
+    /// Names that the receiver keeps for itself, such as receipts: nobody expects these to be sent.
+    private(set) var reserved = Names()
+    /// Names that cannot be stored, too long ones for example: somebody has to rename these.
+    private(set) var unsendable = Names()
     /// Folders inside that cannot be read.
     private(set) var unreadable: [SystemCallError] = []
 
@@ -68,9 +77,7 @@ struct FileScan {
     }
 
     private mutating func refuse(_ name: String, below parents: [String], _ error: UploadPathError) {
-        refused.count += 1
-        if refused.example == nil {
-            refused.example = ((parents + [name]).joined(separator: "/"), "\(error)")
-        }
+        let path = (parents + [name]).joined(separator: "/")
+        if case .reserved = error { reserved.append(path, error) } else { unsendable.append(path, error) }
     }
 }

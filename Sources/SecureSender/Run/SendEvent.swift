@@ -31,7 +31,8 @@ struct TextReport: Sendable {
             CommandOutput.complain(sentence)
         case .finished(let sent, let waiting, let folder):
             let rest = waiting == 0 ? "" : "; \(waiting) left for the next run"
-            CommandOutput.say("\(counted(sent, "file")) sent, moved to \(CommandOutput.oneLine(folder))\(rest)")
+            let place = sent == 0 ? "" : ", moved to \(CommandOutput.oneLine(folder))"
+            CommandOutput.say("\(counted(sent, "file")) sent\(place)\(rest)")
         case .nothingToSend(let folder):
             CommandOutput.say("There is nothing to send in \(CommandOutput.oneLine(folder))")
         }

@@ -21,6 +21,11 @@ enum SentFolder {
             try check(folder, for: source)
             return folder
         } catch {
+            guard error.path != source.path else {
+                throw .sentFolder(
+                    path, reason: "\(error)",
+                    hint: "files are moved out of that folder: let the user who runs this write to it")
+            }
             throw .sentFolder(path, reason: "\(error)")
         }
     }
