@@ -52,6 +52,11 @@ static inline int linux_start_writing(int file) {
 #endif
 }
 
+// syncfs(2): everything that waits for the disk in the file system of that file.
+static inline int linux_sync_file_system(int file) {
+    return (int)syscall(SYS_syncfs, file);
+}
+
 // renameat2(2) that refuses to replace an existing name.
 static inline int linux_rename_new(int from_directory, const char *from, int to_directory, const char *to) {
     return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, 1 /* RENAME_NOREPLACE */);

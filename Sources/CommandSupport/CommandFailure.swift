@@ -24,6 +24,8 @@ package struct CommandFailure: Error, Hashable, Sendable, CustomStringConvertibl
 /// Exit codes (sysexits.h) that the three commands share.
 package enum ExitStatus: Int32, Sendable {
     case success = 0
+    /// All works, but something wants to be looked at.
+    case warnings = 1
     case usage = 64
     case dataError = 65
     case noInput = 66

@@ -6,6 +6,11 @@ package enum CommandOutput {
         write(line, to: STDOUT_FILENO)
     }
 
+    /// Several lines at once, which hold what we made alone: escape sequences go out as they are.
+    package static func sayStyled(_ lines: [String]) {
+        write(bytes: lines.flatMap { Array("\($0)\n".utf8) }, to: STDOUT_FILENO)
+    }
+
     package static func complain(_ failure: CommandFailure) {
         write(failure.description, to: STDERR_FILENO)
     }
@@ -15,7 +20,11 @@ package enum CommandOutput {
     }
 
     private static func write(_ line: String, to descriptor: Int32) {
-        var rest = Array("\(printable(line))\n".utf8)[...]
+        write(bytes: Array("\(printable(line))\n".utf8), to: descriptor)
+    }
+
+    private static func write(bytes: [UInt8], to descriptor: Int32) {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             // Nobody listens any more: the work goes on all the same.

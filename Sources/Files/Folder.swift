@@ -1,9 +1,9 @@
 package import Glibc
 
 /// Makes a folder with exactly that mode, durably; `false` if there is a folder (or a link to one) already, which is
-/// left as it is. Throws EEXIST if something else has the name.
+/// left as it is. Throws EEXIST if something else has the name. `isDurable`: as for `writeNewFile`.
 @discardableResult
-package func makeFolder(_ path: String, mode: mode_t) throws(SystemCallError) -> Bool {
+package func makeFolder(_ path: String, mode: mode_t, isDurable: Bool = true) throws(SystemCallError) -> Bool {
     guard mkdir(path, mode) == 0 else {
         let error = SystemCallError("create the folder", path)
         guard error.code == EEXIST, try fileStatus(path, followingLinks: true)?.isFolder == true else { throw error }
@@ -11,7 +11,7 @@ package func makeFolder(_ path: String, mode: mode_t) throws(SystemCallError) ->
     }
     // The umask took bits away.
     guard chmod(path, mode) == 0 else { throw SystemCallError("set the mode of", path) }
-    try synchronizeDirectory(of: path)
+    if isDurable { try synchronizeDirectory(of: path) }
     return true
 }
 
@@ -67,20 +67,30 @@ package func removeTree(_ path: String) throws(SystemCallError) {
 /// Gives a file a new name in the same file system, durably; does the rest of it if an earlier call was interrupted.
 /// Throws EEXIST if the name is another file's.
 package func moveFileToNewName(_ path: String, _ newPath: String) throws(SystemCallError) {
-    if link(path, newPath) != 0 {
-        let error = SystemCallError("create", newPath)
-        guard error.code == EEXIST, let old = try fileStatus(path), let new = try fileStatus(newPath),
-            (old.st_dev, old.st_ino) == (new.st_dev, new.st_ino)
-        else { throw error }
-    }
+    try linkFile(path, newPath)
     try synchronizeDirectory(of: newPath)
     guard unlink(path) == 0 else { throw SystemCallError("remove", path) }
 }
 
+/// Gives a file a second name, which it may have already; the name is not durable yet. Throws EEXIST if it is another
+/// file's.
+package func linkFile(_ path: String, _ newPath: String) throws(SystemCallError) {
+    guard link(path, newPath) != 0 else { return }
+    let error = SystemCallError("create", newPath)
+    guard error.code == EEXIST, let old = try fileStatus(path), let new = try fileStatus(newPath),
+        (old.st_dev, old.st_ino) == (new.st_dev, new.st_ino)
+    else { throw error }
+}
+
 /// Gives a folder a new name in the same file system, durably. Throws EEXIST if the name is taken.
 package func moveFolderToNewName(_ path: String, _ newPath: String) throws(SystemCallError) {
+    try renameFolder(path, newPath)
+    try synchronizeDirectory(of: newPath)
+}
+
+/// The same, not durable yet.
+package func renameFolder(_ path: String, _ newPath: String) throws(SystemCallError) {
     // Should a name come up after this look at it: rename(2) puts a folder in the place of an empty one at most.
     guard try fileStatus(newPath) == nil else { throw SystemCallError("create", newPath, code: EEXIST) }
     guard rename(path, newPath) == 0 else { throw SystemCallError("create", newPath) }
-    try synchronizeDirectory(of: newPath)
 }

@@ -30,6 +30,15 @@ struct CertificateOptions: ParsableArguments {
         transform: parseTrustDomain)
     var trustDomain: TrustDomain?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            A file whose first line is the passphrase of certs/ca.key. On first use the key gets it; without it the key \
+            has none. Where the key has one, it is asked for on the terminal if this is not given.
+            """, valueName: "file"),
+        completion: .file())
+    var caPassphraseFile: String?
+
     func validate() throws {
         guard let days else { return }
         guard Lifetime.days.contains(days) else {
@@ -38,7 +47,10 @@ struct CertificateOptions: ParsableArguments {
         }
     }
 
-    var wishes: CertificateWishes { CertificateWishes(hosts: hosts, days: days, trustDomain: trustDomain) }
+    var wishes: CertificateWishes {
+        CertificateWishes(
+            hosts: hosts, days: days, trustDomain: trustDomain, passphrase: AuthorityPassphrase(file: caPassphraseFile))
+    }
 }
 
 /// The same, checked; what is `nil` was not given.
@@ -48,6 +60,7 @@ struct CertificateWishes: Sendable {
     var hosts: [HostName] = []
     var days: Int?
     var trustDomain: TrustDomain?
+    var passphrase = AuthorityPassphrase()
 }
 
 /// A fleet must not go dark because nobody ran a command: what is stolen is shut out by its line in ids.txt, not by an

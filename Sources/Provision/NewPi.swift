@@ -3,14 +3,23 @@ import CommandSupport
 import Files
 import UploadProtocol
 
-/// `provision new-pi`: sets the folder up if need be, then makes one Pi.
+/// `provision new-pi`: sets the folder up if need be, then makes one Pi or many.
 struct NewPi {
     struct Request {
-        /// `nil`: the next free one.
+        /// `nil`: the next free ones of `pi-01`, `pi-02`, …. With a count above 1 it is what their names begin with.
         var name: PiName?
+        var count = 1
+        var secretBits = SecretBits.default
+        /// A folder that gets a copy of each tar.
+        var out: String?
         var certificates = CertificateWishes()
         /// Seconds since 1970.
         var now: Int64
+
+        /// The name, if it is told in full.
+        var wholeName: PiName? { count == 1 ? name : nil }
+        /// With what the names begin that are to be found.
+        var series: String { name?.text ?? "pi" }
     }
 
     let deployment: Deployment
@@ -20,70 +29,97 @@ struct NewPi {
     func run() throws {
         // Once without the lock, so that a mistake in a folder that is no deployment leaves nothing in it.
         let before = try IdentifierFile(reading: deployment.identifiers)
-        if let name = request.name, try !deployment.hasInterruptedRun { try refuseIfTaken(name, before) }
-
-        let lock = try DeploymentLock(deployment) {
-            say("Another provision is at work in this folder; waiting for it …")
-        }
-        try withExtendedLifetime(lock) { try runLocked() }
+        if let name = request.wholeName, try !deployment.hasInterruptedRun { try refuseIfTaken(name, before) }
+        try deployment.withLock(say) { try runLocked() }
     }
 
     private func runLocked() throws {
-        let state = try deployment.readAuthority()
+        let state = try deployment.readAuthority(request.certificates.passphrase)
         let setUp = SetUp(deployment: deployment, wishes: request.certificates, now: request.now)
         try setUp.check(state)
         let before = try IdentifierFile(reading: deployment.identifiers)
         let finished = try deployment.recover(before)
-        for name in finished { say("Finished \(name), which an interrupted run had left half made.") }
-        if let name = request.name {
-            if finished.contains(name) { return explain(name) }
+        tellFinished(finished)
+        if let name = request.wholeName {
+            if finished.contains(name) { return explain([name]) }
             try refuseIfTaken(name, before)
         }
+        // Of many, those count that an interrupted run of the same command had begun.
+        let begun = request.count == 1 ? [] : finished.filter { $0.text.hasPrefix("\(request.series)-") }
+        guard begun.count < request.count else { return explain(begun) }
 
         let outcome = try setUp.run(state)
         tell(outcome)
         guard let identifiers = try IdentifierFile(reading: deployment.identifiers) else {
             throw CommandFailure("\(deployment.identifiers) disappeared", exitCode: .ioError)
         }
-        let name = try request.name ?? nextFreeName(identifiers)
-        let identity = try PiIdentity(
-            name: name, secret: try uniqueSecret(in: identifiers), authority: outcome.authority.authority,
-            validity: Validity(now: request.now, days: request.certificates.days ?? Lifetime.leafDays))
-        try deployment.make(identity, roots: outcome.authority.roots, identifiers: identifiers)
-        say("Made \(name), with a certificate until \(endDate(identity.certificate)):")
-        say("  \(deployment.identity(of: name))/  \(PiIdentity.files.joined(separator: ", "))")
-        say("  \(deployment.bundle(of: name))  the same, to copy to the Pi")
+        let identities = try make(request.count - begun.count, outcome.authority, identifiers)
+        tellMade(identities)
         if request.certificates.days != nil, !outcome.receiverIsNew {
-            say("--days counted for this Pi's certificate alone; the receiver's is as it was.")
+            say("--days counted for the certificates made now alone; the receiver's is as it was.")
         }
-        explain(name)
+        explain(begun + identities.map(\.name))
+    }
+
+    private func make(
+        _ count: Int, _ local: LocalAuthority, _ identifiers: IdentifierFile
+    ) throws -> [PiIdentity] {
+        let names = try request.wholeName.map { [$0] } ?? freeNames(count, identifiers)
+        let bundles = try request.out.map { try BundleCopies(in: $0, of: names) }
+        let validity = Validity(now: request.now, days: request.certificates.days ?? Lifetime.leafDays)
+        var planned = identifiers
+        let identities = try names.map { name in
+            let secret = try uniqueSecret(in: planned) { try PiSecret(randomBits: request.secretBits.rawValue) }
+            planned.append(secret, for: name)
+            return try PiIdentity(name: name, secret: secret, authority: local.authority, validity: validity)
+        }
+        try deployment.make(identities, roots: local.roots) {
+            try IdentifierFile.edit(deployment.identifiers) { file in try file.add(identities) }
+        }
+        try bundles?.write(from: deployment)
+        return identities
+    }
+
+    private func freeNames(_ count: Int, _ identifiers: IdentifierFile) throws -> [PiName] {
+        var free = FreeNames(deployment: deployment, identifiers: identifiers, series: request.series)
+        return try (0..<count).map { _ in try free.next() }
     }
 
     /// Also one of which only a part is left: whoever took the rest away had a reason.
     private func refuseIfTaken(_ name: PiName, _ identifiers: IdentifierFile?) throws {
         let places = try deployment.places(of: name, identifiers)
         guard !places.isEmpty else { return }
+        let isRevoked = identifiers?.lines.contains { $0.isRevoked(of: name) } == true
         throw CommandFailure(
             "\(name) exists already", reason: "see \(places.joined(separator: ", "))",
-            hint: "give another name, or none for the next free one; \(name) itself is not changed",
+            hint: isRevoked
+                ? "it was revoked: let it in again with provision restore \(name), or give another name"
+                : "give another name, or none for the next free one; \(name) itself is not changed",
             exitCode: .cannotCreate)
-    }
-
-    private func nextFreeName(_ identifiers: IdentifierFile) throws -> PiName {
-        for number in 1... {
-            let text = number < 10 ? "pi-0\(number)" : "pi-\(number)"
-            if let name = PiName(text), try deployment.places(of: name, identifiers).isEmpty { return name }
-        }
-        preconditionFailure("no folder holds all numbers")
     }
 }
 
-extension Deployment {
-    /// Where something of that name is; empty if it is free.
-    func places(of name: PiName, _ identifiers: IdentifierFile?) throws -> [String] {
-        var places: [String] = []
-        if identifiers?.list.named[name] != nil { places.append(self.identifiers) }
-        for path in [identity(of: name), bundle(of: name)] where try fileStatus(path) != nil { places.append(path) }
-        return places
+extension IdentifierFile {
+    /// Adds the lines of new Pis; throws if one of their names has come up meanwhile.
+    mutating func add(_ identities: [PiIdentity]) throws {
+        let names = Set(lines.compactMap { $0.entry?.name })
+        for identity in identities {
+            guard !names.contains(identity.name) else {
+                throw CommandFailure(
+                    "\(path) has got a line of \(identity.name) meanwhile", hint: "run this again",
+                    exitCode: .temporaryFailure)
+            }
+            append(identity.secret, for: identity.name)
+        }
+    }
+}
+
+/// A new secret that `identifiers` does not hold yet, not even for a Pi that was shut out.
+func uniqueSecret(
+    in identifiers: IdentifierFile, draw: () throws -> PiSecret
+) throws -> PiSecret {
+    while true {
+        let secret = try draw()
+        if !identifiers.contains(secret) { return secret }
     }
 }

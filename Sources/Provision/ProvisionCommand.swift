@@ -20,5 +20,8 @@ struct ProvisionCommand: ParsableCommand {
               $ tar xzf pi-01.tar.gz && cd pi-01
               $ secure-sender <address of the server> <folder of the station's files>
             """,
-        subcommands: [NewPiCommand.self])
+        subcommands: [
+            InitCommand.self, NewPiCommand.self, RevokeCommand.self, RestoreCommand.self, RotateCommand.self,
+            ListCommand.self, CheckCommand.self,
+        ])
 }

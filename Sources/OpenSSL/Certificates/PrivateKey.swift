@@ -13,10 +13,15 @@ package final class PrivateKey: Sendable {
         self.init(takingOwnershipOf: try unwrap(shim_generate_P256(), "making a P-256 key"))
     }
 
-    /// The first private key in a PEM text. A key that wants a passphrase is refused instead of asked for.
-    package convenience init(pem: SecureBytes) throws(OpenSSLError) {
+    /// The first private key in a PEM text. A key that wants a passphrase is refused without one, instead of asked for.
+    package convenience init(pem: SecureBytes, passphrase: SecureBytes? = nil) throws(OpenSSLError) {
         let key = try pem.withBIO { (bio) throws(OpenSSLError) in
-            try unwrap(PEM_read_bio_PrivateKey(bio, nil, noPassphrase, nil), "reading the private key")
+            try withExtendedLifetime(passphrase) { () throws(OpenSSLError) in
+                try unwrap(
+                    PEM_read_bio_PrivateKey(
+                        bio, nil, givePassphrase, passphrase.map { Unmanaged.passUnretained($0).toOpaque() }),
+                    "reading the private key")
+            }
         }
         self.init(takingOwnershipOf: key)
     }
@@ -38,6 +43,30 @@ package final class PrivateKey: Sendable {
         }
     }
 
+    /// PKCS #8 in PEM, encrypted: AES-256, the key derived by PBKDF2 (HMAC-SHA256, 600,000 rounds; RFC 8018, section 6.2).
+    package func pem(passphrase: SecureBytes) throws(OpenSSLError) -> SecureBytes {
+        let plain = try unwrap(EVP_PKEY2PKCS8(pointer), "encrypting the private key")
+        defer { PKCS8_PRIV_KEY_INFO_free(plain) }
+        // PEM_write_bio_PKCS8PrivateKey would take 2,048 rounds, which a guesser passes in no time.
+        let encrypted = try passphrase.withUnsafeBytes { (bytes) throws(OpenSSLError) in
+            try unwrap(
+                PKCS8_encrypt(
+                    -1, EVP_aes_256_cbc(), bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count),
+                    nil, 0, 600_000, plain),
+                "encrypting the private key")
+        }
+        defer { X509_SIG_free(encrypted) }
+        return try withOutputBIO { (bio) throws(OpenSSLError) in
+            try check(PEM_write_bio_PKCS8(bio, encrypted), "writing the private key")
+        }
+    }
+
+    /// Whether the first private key in a PEM text wants a passphrase (RFC 7468, section 11; RFC 1421 for older ones).
+    package static func isEncrypted(pem: [UInt8]) -> Bool {
+        let text = String(decoding: pem, as: UTF8.self)
+        return text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED")
+    }
+
     /// An ECDSA signature with SHA-256 in the form of RFC 9421, section 3.3.4: r and s, 32 bytes each.
     package func signature(for message: [UInt8]) throws(OpenSSLError) -> [UInt8] {
         let context = try unwrap(EVP_MD_CTX_new(), "signing")
@@ -57,6 +86,13 @@ extension PrivateKey: CustomStringConvertible, CustomDebugStringConvertible, Cus
 }
 
 // Without a callback OpenSSL would ask for a passphrase on the terminal.
-private func noPassphrase(
-    _: UnsafeMutablePointer<CChar>?, _: Int32, _: Int32, _: UnsafeMutableRawPointer?
-) -> Int32 { -1 }
+private func givePassphrase(
+    buffer: UnsafeMutablePointer<CChar>?, size: Int32, _: Int32, passphrase: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard let passphrase, let buffer else { return -1 }
+    return Unmanaged<SecureBytes>.fromOpaque(passphrase).takeUnretainedValue().withUnsafeBytes { bytes in
+        guard bytes.count <= Int(size) else { return -1 }
+        UnsafeMutableRawBufferPointer(start: buffer, count: Int(size)).copyMemory(from: bytes)
+        return Int32(bytes.count)
+    }
+}

@@ -19,12 +19,12 @@ extension Deployment {
     }
 
     /// Refuses whatever looks like an authority that was lost or moved: a new one would shut out every Pi of the old.
-    func readAuthority() throws -> AuthorityState {
+    func readAuthority(_ passphrase: AuthorityPassphrase = AuthorityPassphrase()) throws -> AuthorityState {
         let hasCertificate = try fileStatus(authorityCertificate) != nil
         let hasKey = try fileStatus(authorityKey) != nil
         switch (hasCertificate, hasKey) {
         case (true, true):
-            return .present(try readPair())
+            return .present(try readPair(passphrase))
         case (true, false):
             throw CommandFailure(
                 "\(authorityKey) is missing", reason: "without it no certificate can be signed",
@@ -39,23 +39,31 @@ extension Deployment {
                         : "put ca.pem and ca.key back from your copy, or begin in an empty folder",
                     exitCode: .configuration)
             }
-            return .absent(hasKey ? try readKey() : nil)
+            return .absent(hasKey ? try readKey(passphrase) : nil)
         }
     }
 
     /// The key is durable before the certificate is there: the certificate alone says that the authority exists.
-    func makeAuthority(key: PrivateKey?, trustDomain: TrustDomain, validity: Validity) throws -> LocalAuthority {
+    func makeAuthority(
+        key: PrivateKey?, passphrase: AuthorityPassphrase, trustDomain: TrustDomain, validity: Validity
+    ) throws -> LocalAuthority {
         let authority = try CertificateAuthority(creatingFor: trustDomain, key: key, validity: validity)
         if key == nil {
-            try writeNewFile(authorityKey, try authority.key.pem().withUnsafeBytes(Array.init), mode: 0o600)
+            let text =
+                if let passphrase = try passphrase.forNewKey(authorityKey) {
+                    try authority.key.pem(passphrase: passphrase)
+                } else {
+                    try authority.key.pem()
+                }
+            try writeNewFile(authorityKey, text.withUnsafeBytes(Array.init), mode: 0o600)
         }
         let roots = Array(try authority.certificate.pem.utf8)
         try writeNewFile(authorityCertificate, roots, mode: 0o644)
         return LocalAuthority(authority: authority, roots: roots)
     }
 
-    private func readPair() throws -> LocalAuthority {
-        let key = try readKey()
+    private func readPair(_ passphrase: AuthorityPassphrase) throws -> LocalAuthority {
+        let key = try readKey(passphrase)
         let roots = try readFile(authorityCertificate, limit: 1 << 20)
         guard let certificates = try? Certificate.all(inPEM: roots), !certificates.isEmpty else {
             throw CommandFailure(
@@ -76,12 +84,31 @@ extension Deployment {
         }
     }
 
-    private func readKey() throws -> PrivateKey {
-        let text = SecureBytes(copyOf: try readFile(authorityKey, limit: 1 << 16))
-        guard let key = try? PrivateKey(pem: text) else {
+    private func readKey(_ passphrase: AuthorityPassphrase) throws -> PrivateKey {
+        let bytes = try readFile(authorityKey, limit: 1 << 16)
+        let text = SecureBytes(copyOf: bytes)
+        guard PrivateKey.isEncrypted(pem: bytes) else {
+            if passphrase.file != nil || passphrase.isAskedForNewKey {
+                throw CommandFailure(
+                    "\(authorityKey) has no passphrase", reason: "and one that exists is not changed",
+                    hint: """
+                        leave the passphrase out, or give the key one: openssl pkcs8 -topk8 -v2 aes-256-cbc \
+                        -in \(authorityKey) -out ca.key.new && mv ca.key.new \(authorityKey)
+                        """, exitCode: .usage)
+            }
+            guard let key = try? PrivateKey(pem: text) else {
+                throw CommandFailure(
+                    "\(authorityKey) holds no private key in PEM", hint: "put it back from your copy",
+                    exitCode: .dataError)
+            }
+            return key
+        }
+        let phrase = try passphrase.forExistingKey(authorityKey)
+        guard let key = try? PrivateKey(pem: text, passphrase: phrase) else {
             throw CommandFailure(
-                "\(authorityKey) holds no private key in PEM without a passphrase",
-                hint: "put it back from your copy", exitCode: .dataError)
+                "\(authorityKey) cannot be opened",
+                reason: "the passphrase is not the right one, or the file is damaged",
+                hint: "try again; nothing has been changed", exitCode: .authenticationFailed)
         }
         return key
     }

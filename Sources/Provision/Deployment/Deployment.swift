@@ -29,8 +29,11 @@ struct Deployment: Sendable {
     var gitignore: String { path(".gitignore") }
 
     var identities: String { path("pis") }
-    /// Identities that are being made. No Pi's name begins with a dot.
+    /// New identities that are being made. No Pi's name begins with a dot.
     var staging: String { path("pis/.staging") }
+    /// Identities that are to replace others: being made, and whole.
+    var unfinishedReplacement: String { path("pis/.replacing") }
+    var replacement: String { path("pis/.replacement") }
     func identity(of pi: PiName) -> String { "\(identities)/\(pi)" }
     func bundle(of pi: PiName) -> String { "\(identities)/\(pi).tar.gz" }
 }

@@ -9,10 +9,21 @@ final class DeploymentLock {
     init(_ deployment: Deployment, waiting: () -> Void) throws {
         try makeFolder(deployment.certificates, mode: 0o700)
         file = try FileDescriptor(opening: deployment.lock, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
-        if flock(file.number, LOCK_EX | LOCK_NB) == 0 { return }
+        try acquire(LOCK_EX, waiting)
+    }
+
+    /// Only waits until no other run changes the folder, and keeps it so; `nil` where none ever has. Changes nothing.
+    init?(reading deployment: Deployment, waiting: () -> Void) throws {
+        guard try fileStatus(deployment.lock) != nil else { return nil }
+        file = try FileDescriptor(opening: deployment.lock, O_RDONLY | O_NOFOLLOW)
+        try acquire(LOCK_SH, waiting)
+    }
+
+    private func acquire(_ operation: Int32, _ waiting: () -> Void) throws {
+        if flock(file.number, operation | LOCK_NB) == 0 { return }
         if errno == EWOULDBLOCK { waiting() }
-        while flock(file.number, LOCK_EX) != 0 {
-            guard errno == EINTR else { throw SystemCallError("lock", deployment.lock) }
+        while flock(file.number, operation) != 0 {
+            guard errno == EINTR else { throw SystemCallError("lock", file.path) }
         }
     }
 }

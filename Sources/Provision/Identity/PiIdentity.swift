@@ -6,43 +6,61 @@ import UploadProtocol
 /// All that makes one Pi.
 struct PiIdentity {
     let name: PiName
-    let secret: PiSecret
-    let key: PrivateKey
-    let certificate: Certificate
-
-    init(
-        name: PiName, secret: PiSecret, authority: CertificateAuthority, validity: Validity
-    ) throws {
-        self.name = name
-        self.secret = secret
-        key = try PrivateKey()
-        certificate = try authority.certificate(for: key, pi: name, validity: validity)
-    }
+    var secret: PiSecret
+    var key: PrivateKey
+    var certificate: Certificate
 
     static let secretFile = "secret.py"
     static let certificateFile = "pi.pem"
     static let rootsFile = "ca.pem"
     static let files = [secretFile, certificateFile, rootsFile]
-
-    /// Writes the folder that the Pi gets, in `parent`. `roots`: the receiver's certificate must come from one of them.
-    func write(in parent: String, roots: [UInt8]) throws {
-        let folder = "\(parent)/\(name)"
-        try makeFolder(folder, mode: 0o700)
-        try writeNewFile(
-            "\(folder)/\(Self.secretFile)", SecretFile.contents(secret).withUnsafeBytes(Array.init), mode: 0o600)
-        try writeNewFile(
-            "\(folder)/\(Self.certificateFile)",
-            Array(try certificate.pem.utf8) + key.pem().withUnsafeBytes(Array.init), mode: 0o600)
-        try writeNewFile("\(folder)/\(Self.rootsFile)", roots, mode: 0o600)
-    }
 }
 
-/// A new secret that `identifiers` does not hold yet. The default draws 64 bits.
-func uniqueSecret(
-    in identifiers: IdentifierFile, draw: () throws -> PiSecret = { try PiSecret() }
-) throws -> PiSecret {
-    while true {
-        let secret = try draw()
-        if !identifiers.contains(secret) { return secret }
+extension PiIdentity {
+    init(name: PiName, secret: PiSecret, authority: CertificateAuthority, validity: Validity) throws {
+        let key = try PrivateKey()
+        self.init(
+            name: name, secret: secret, key: key,
+            certificate: try authority.certificate(for: key, pi: name, validity: validity))
+    }
+
+    /// The identity that is kept in the folder `folder` for `name`; a failure says which file is missing or broken.
+    init(reading folder: String, name: PiName) throws {
+        let secretPath = "\(folder)/\(Self.secretFile)"
+        guard let secret = SecretFile.parse(try readFile(secretPath, limit: 1 << 16)) else {
+            throw Self.failure(secretPath, "there is no line secret='…' of hexadecimal digits in it", name)
+        }
+        let path = "\(folder)/\(Self.certificateFile)"
+        let text = try readFile(path, limit: 1 << 20)
+        guard let certificate = try? Certificate.all(inPEM: text).first else {
+            throw Self.failure(path, "there is no certificate in PEM in it", name)
+        }
+        guard let key = try? PrivateKey(pem: SecureBytes(copyOf: text)) else {
+            throw Self.failure(path, "there is no private key in PEM in it", name)
+        }
+        guard certificate.isPaired(with: key) else {
+            throw Self.failure(path, "its key belongs to another certificate", name)
+        }
+        self.init(name: name, secret: secret, key: key, certificate: certificate)
+    }
+
+    private static func failure(_ path: String, _ reason: String, _ name: PiName) -> UnusableFile {
+        UnusableFile(
+            path: path, reason: reason, hint: "put it back from your copy or from the Pi's own folder \(name)/")
+    }
+
+    /// Writes the folder that the Pi gets, in `parent`. `roots`: the receiver's certificate must come from one of them.
+    /// `isDurable`: as for `writeNewFile`.
+    func write(in parent: String, roots: [UInt8], isDurable: Bool) throws {
+        let folder = "\(parent)/\(name)"
+        try makeFolder(folder, mode: 0o700, isDurable: isDurable)
+        let contents = [
+            (Self.secretFile, SecretFile.contents(secret).withUnsafeBytes(Array.init)),
+            (Self.certificateFile, Array(try certificate.pem.utf8) + (try key.pem().withUnsafeBytes(Array.init))),
+            (Self.rootsFile, roots),
+        ]
+        for (file, bytes) in contents {
+            try writeNewFile("\(folder)/\(file)", bytes, mode: 0o600, isDurable: isDurable)
+        }
     }
 }

@@ -57,7 +57,8 @@ struct SetUp {
                 preconditionFailure("the default is a trust domain")
             }
             let local = try deployment.makeAuthority(
-                key: key, trustDomain: domain, validity: Validity(now: now, days: Lifetime.authorityDays))
+                key: key, passphrase: wishes.passphrase, trustDomain: domain,
+                validity: Validity(now: now, days: Lifetime.authorityDays))
             var outcome = Outcome(authority: local, authorityIsNew: true)
             outcome.made.append(
                 Piece(

@@ -9,21 +9,24 @@ package struct IdentifierList: Sendable {
     /// Of lines without a name: each serves any Pi that has no line of its own.
     package let bare: [PiSecret]
 
-    /// `text`: the file's bytes; Windows line ends and a byte order mark are passed over.
-    package init(parsing text: [UInt8]) throws(IdentifierListError) {
+    /// `text`: the file's bytes; Windows line ends and a byte order mark are passed over. `mostBareSecrets`: more of them
+    /// are an error.
+    package init(
+        parsing text: [UInt8], mostBareSecrets: Int = Self.mostBareSecrets
+    ) throws(IdentifierListError) {
         var named: [PiName: [PiSecret]] = [:]
         var bare: [PiSecret] = []
         let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
         let body = text.starts(with: byteOrderMark) ? text[3...] : text[...]
         for (index, line) in body.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            guard let entry = try Line(line, number: index + 1) else { continue }
+            guard let entry = try IdentifierLine(line, number: index + 1) else { continue }
             if let name = entry.name {
                 named[name, default: []].append(entry.secret)
             } else {
                 bare.append(entry.secret)
             }
         }
-        guard bare.count <= Self.mostBareSecrets else { throw .tooManyBareSecrets(bare.count) }
+        guard bare.count <= mostBareSecrets else { throw .tooManyBareSecrets(bare.count) }
         self.named = named
         self.bare = bare
     }
@@ -34,24 +37,23 @@ package struct IdentifierList: Sendable {
     }
 }
 
-extension IdentifierList {
-    private struct Line {
-        let secret: PiSecret
-        let name: PiName?
+/// One line of `ids.txt` that holds a secret.
+package struct IdentifierLine: Equatable, Sendable {
+    package let secret: PiSecret
+    package let name: PiName?
 
-        /// `nil` for a line that holds no entry.
-        init?(_ line: ArraySlice<UInt8>, number: Int) throws(IdentifierListError) {
-            let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
-            guard let first = words.first, first.first != UInt8(ascii: "#") else { return nil }
-            guard let secret = PiSecret(first) else { throw .badSecret(line: number) }
-            guard words.count <= 2 else { throw .tooManyWords(line: number) }
-            self.secret = secret
-            if words.count == 2 {
-                guard let name = PiName(String(decoding: words[1], as: UTF8.self)) else { throw .badName(line: number) }
-                self.name = name
-            } else {
-                name = nil
-            }
+    /// `nil` for a line that holds no secret: a blank one, or one for people. `number`: for the error, 1 is the first.
+    package init?(_ line: ArraySlice<UInt8>, number: Int) throws(IdentifierListError) {
+        let words = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r") }
+        guard let first = words.first, first.first != UInt8(ascii: "#") else { return nil }
+        guard let secret = PiSecret(first) else { throw .badSecret(line: number) }
+        guard words.count <= 2 else { throw .tooManyWords(line: number) }
+        self.secret = secret
+        if words.count == 2 {
+            guard let name = PiName(String(decoding: words[1], as: UTF8.self)) else { throw .badName(line: number) }
+            self.name = name
+        } else {
+            name = nil
         }
     }
 }

@@ -1,0 +1,113 @@
+import CommandSupport
+import Files
+import Glibc
+import OpenSSL
+import UploadProtocol
+
+/// `provision check`: reads all of a deployment and changes nothing of it.
+///
+/// What cannot be read is a finding like any other, so that one damaged file does not hide the next.
+struct Check {
+    let deployment: Deployment
+    /// Seconds since 1970.
+    let now: Int64
+
+    /// `waiting` is told if another run is at work, whose half-made things would else look like remains.
+    func report(waiting: (String) -> Void) throws -> CheckReport {
+        guard
+            try [deployment.authorityCertificate, deployment.receiver, deployment.identifiers].contains(where: {
+                try fileStatus($0) != nil
+            })
+        else {
+            throw CommandFailure(
+                "this folder holds no deployment",
+                reason: "there is neither \(deployment.authorityCertificate) nor \(deployment.identifiers)",
+                hint: "change to the folder where provision new-pi ran, or begin one here: provision init",
+                exitCode: .configuration)
+        }
+        let lock = try DeploymentLock(reading: deployment) {
+            waiting("Another provision is at work in this folder; waiting for it …")
+        }
+        return try withExtendedLifetime(lock) {
+            let identifiers = IdentifierCheck(deployment: deployment)
+            let authority = AuthorityCheck(deployment: deployment, now: now)
+            let pis = PiCheck(deployment: deployment, identifiers: identifiers, authority: authority, now: now)
+            let findings = try folders() + authority.findings + authority.receiver() + identifiers.findings
+            return CheckReport(findings: findings + (try pis.findings()), pis: try pis.names().count)
+        }
+    }
+
+    private func folders() throws -> [Finding] {
+        var findings: [Finding] = []
+        findings += try permissions(
+            deployment.folder, forbidden: S_IWOTH, mend: "o-w", "everyone may change what is in it")
+        findings += try permissions(deployment.certificates, forbidden: 0o077, mend: "go=", "others may look into it")
+        findings += try permissions(deployment.identities, forbidden: 0o077, mend: "go=", "others may look into it")
+        findings += try permissions(
+            deployment.store, forbidden: S_IWOTH, mend: "o-w", "everyone may change what was uploaded")
+        if try fileStatus(deployment.store) == nil {
+            findings.append(
+                .error(deployment.store, "it is missing, so the receiver does not start", mend: "provision init"))
+        }
+        return findings + (try remains())
+    }
+
+    private func remains() throws -> [Finding] {
+        let paths = [
+            deployment.staging, deployment.unfinishedReplacement, deployment.replacement,
+            IdentifierFile.temporary(of: deployment.identifiers),
+        ]
+        return try paths.filter { try fileStatus($0) != nil }.map {
+            .warning($0, "an interrupted run has left it", mend: "provision init")
+        }
+    }
+}
+
+/// At most one finding: `path` has one of the permission bits `forbidden`.
+func permissions(_ path: String, forbidden: mode_t, mend: String, _ meaning: String) throws -> [Finding] {
+    // The permissions of a link say nothing.
+    guard let status = try fileStatus(path, followingLinks: true), status.permissions & forbidden != 0 else {
+        return []
+    }
+    let mode = String(status.permissions, radix: 8)
+    return [.error(path, "\(meaning) (mode \(mode))", mend: "chmod \(mend) \(path)")]
+}
+
+/// The way in which a file's reading failed, for the middle of a line.
+func words(_ error: any Error) -> String {
+    switch error {
+    case let error as SystemCallError: "it cannot be read: \(error.reason)"
+    case let error as UnusableFile: error.reason
+    default: "\(error)"
+    }
+}
+
+/// A finding where a certificate has ended, or will soon. `now`: seconds since 1970; `days`: from how many on it counts.
+func ending(_ certificate: Certificate, _ path: String, now: Int64, days: Int64, mend: String) -> [Finding] {
+    guard let start = certificate.notBefore, let end = certificate.notAfter else {
+        return [.error(path, "the certificate has no end date that can be read", mend: mend)]
+    }
+    if now < start { return [.error(path, "the certificate does not count before \(date(start))", mend: "date")] }
+    if end <= now { return [.error(path, "the certificate ended on \(date(end))", mend: mend)] }
+    let left = (end - now) / 86_400
+    guard left < days else { return [] }
+    return [.warning(path, "the certificate ends in \(left) day\(left == 1 ? "" : "s"), on \(date(end))", mend: mend)]
+}
+
+/// What `judge` or OpenSSL's strict check has against a certificate, other than its dates.
+func profile(
+    _ certificate: Certificate, _ path: String, roots: [Certificate], purpose: Certificate.Purpose, now: Int64,
+    mend: String, judge: (VerifiedChain) throws -> Void
+) -> [Finding] {
+    guard !roots.isEmpty else { return [] }
+    // At a time at which it counts: whether it has ended is another finding.
+    let time = min(max(now, certificate.notBefore ?? now), (certificate.notAfter ?? now) - 1)
+    do {
+        try judge(VerifiedChain(verifying: certificate, roots: roots, purpose: purpose, at: time))
+        return []
+    } catch let error as OpenSSLError {
+        return [.error(path, error.reasons.joined(separator: "; "), mend: mend)]
+    } catch {
+        return [.error(path, "\(error)", mend: mend)]
+    }
+}

@@ -1,0 +1,32 @@
+import ArgumentParser
+import CommandSupport
+import Glibc
+
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Looks through everything, and names the command that mends what is wrong. Changes nothing.",
+        discussion: """
+            Looks at permissions, keys and certificates, their chain, their end dates, ids.txt, doubled secrets, Pis of which \
+            a part is missing, and what interrupted runs left.
+
+            Exit codes, for monitoring: 0 all is well, 1 warnings alone, 65 an error, 78 this folder holds no deployment.
+
+            An example:
+
+              $ provision check
+              warning: pis/pi-07/pi.pem: the certificate ends in 12 days, on 2036-05-11
+                mend it: provision renew pi-07
+              Checked the authority, the receiver's certificate and 30 Pis: 0 errors, 1 warning.
+            """)
+
+    @Flag(help: "One object, for programs.") var json = false
+
+    func run() throws {
+        let report = try reportingFailures {
+            try Check(deployment: Deployment(), now: Int64(time(nil))).report { CommandOutput.complain($0) }
+        }
+        CommandOutput.sayStyled(json ? [report.json] : report.lines(inColours: CommandOutput.hasColours))
+        if report.exitCode != .success { throw ExitCode(report.exitCode.rawValue) }
+    }
+}

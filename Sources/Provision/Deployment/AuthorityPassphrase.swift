@@ -1,0 +1,67 @@
+import CommandSupport
+import Files
+import Glibc
+import OpenSSL
+
+/// Where the passphrase of the authority's key comes from. Never an argument nor the environment, which other users of
+/// the computer may read.
+struct AuthorityPassphrase: Sendable {
+    /// Its first line is the passphrase.
+    var file: String?
+    /// A key that is made now gets a passphrase that is asked for on the terminal.
+    var isAskedForNewKey = false
+
+    /// Fewer characters would be guessed from a stolen key in hours.
+    static let fewestBytes = 8
+    private static let mostBytes = 1024
+
+    /// For a key that is to be made; `nil` if it is to have none.
+    func forNewKey(_ path: String) throws -> SecureBytes? {
+        let passphrase: SecureBytes
+        if let file {
+            passphrase = try read(file)
+        } else if isAskedForNewKey {
+            passphrase = try terminal(for: path).ask("A passphrase for \(path): ")
+            guard try terminal(for: path).ask("The same again: ") == passphrase else {
+                throw CommandFailure(
+                    "the two passphrases differ", hint: "run this again; nothing has been made", exitCode: .usage)
+            }
+        } else {
+            return nil
+        }
+        guard passphrase.count >= Self.fewestBytes else {
+            throw CommandFailure(
+                "the passphrase is too short",
+                reason: "it has \(passphrase.count) of at least \(Self.fewestBytes) bytes",
+                hint: "take a sentence, or four words", exitCode: .usage)
+        }
+        return passphrase
+    }
+
+    /// For the key in `path`, which wants one.
+    func forExistingKey(_ path: String) throws -> SecureBytes {
+        if let file { return try read(file) }
+        return try terminal(for: path).ask("The passphrase of \(path): ")
+    }
+
+    private func terminal(for path: String) throws -> PassphraseTerminal {
+        guard isatty(STDIN_FILENO) == 1 else {
+            throw CommandFailure(
+                "\(path) needs a passphrase", reason: "and standard input is no terminal on which to ask for it",
+                hint: "put it into a file that only you can read, and give --ca-passphrase-file <file>",
+                exitCode: .configuration)
+        }
+        return PassphraseTerminal(input: STDIN_FILENO, output: STDERR_FILENO)
+    }
+
+    private func read(_ file: String) throws -> SecureBytes {
+        let text = try readFile(file, limit: Self.mostBytes)
+        let line = text.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+        guard !line.isEmpty else {
+            throw CommandFailure(
+                "\(file) holds no passphrase", reason: "its first line is empty", hint: "write it into the first line",
+                exitCode: .dataError)
+        }
+        return SecureBytes(copyOf: line)
+    }
+}

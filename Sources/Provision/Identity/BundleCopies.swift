@@ -1,0 +1,42 @@
+import CommandSupport
+import Files
+import Glibc
+import UploadProtocol
+
+/// Copies of Pis' tars in another folder, for example on a stick, whose file system may know neither modes nor links.
+struct BundleCopies {
+    private let folder: String
+    private let names: [PiName]
+
+    /// Refuses, before anything is made, a folder that has a tar of that name already.
+    init(in folder: String, of names: [PiName]) throws {
+        self.folder = folder
+        self.names = names
+        try makeFolder(folder, mode: 0o700)
+        for name in names where try fileStatus(path(name)) != nil {
+            throw CommandFailure(
+                "\(path(name)) exists already", hint: "move it away, or name another folder with --out",
+                exitCode: .cannotCreate)
+        }
+    }
+
+    func write(from deployment: Deployment) throws {
+        for name in names {
+            let temporary = "\(folder)/.\(name).tar.gz.new"
+            try removeTree(temporary)
+            let bytes = try readFile(deployment.bundle(of: name), limit: 1 << 24)
+            let file = try FileDescriptor(opening: temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            try file.write(bytes)
+            if names.count <= Deployment.fewIdentities { try file.synchronize() }
+        }
+        if names.count > Deployment.fewIdentities { try synchronizeFileSystem(of: folder) }
+        for name in names {
+            guard rename("\(folder)/.\(name).tar.gz.new", path(name)) == 0 else {
+                throw SystemCallError("create", path(name))
+            }
+        }
+        try FileDescriptor(opening: folder, O_RDONLY | O_DIRECTORY).synchronize()
+    }
+
+    private func path(_ name: PiName) -> String { "\(folder)/\(name).tar.gz" }
+}

@@ -1,0 +1,80 @@
+import CommandSupport
+import Files
+import UploadProtocol
+
+/// `provision revoke` and `provision restore`.
+struct Revocation {
+    let deployment: Deployment
+    /// Seconds since 1970.
+    let now: Int64
+    let say: (String) -> Void
+
+    func revoke(_ name: PiName) throws {
+        try deployment.change(say) { identifiers in
+            try deployment.refuseUnknown(name, identifiers)
+            guard identifiers.list.named[name] != nil else {
+                if let day = identifiers.dayOfRevocation(of: name) {
+                    say("\(name) was revoked already, on \(day).")
+                } else {
+                    say("\(name) has no line in \(deployment.identifiers): it is shut out already.")
+                }
+                return warnOfBareLines(identifiers, name)
+            }
+            try IdentifierFile.edit(deployment.identifiers) { file in
+                file.replace { $0.isActive(of: name) ? $0.revoked(on: date(now)) : nil }
+            }
+            say("Revoked \(name): the receiver refuses it from its next request on.")
+            say("To undo it: provision restore \(name)")
+            warnOfBareLines(identifiers, name)
+        }
+    }
+
+    func restore(_ name: PiName) throws {
+        try deployment.change(say) { identifiers in
+            try deployment.refuseUnknown(name, identifiers)
+            guard identifiers.list.named[name] == nil else {
+                return say("\(name) is in \(deployment.identifiers) and counts; there is nothing to restore.")
+            }
+            if identifiers.dayOfRevocation(of: name) != nil {
+                try IdentifierFile.edit(deployment.identifiers) { file in
+                    file.replace { $0.isRevoked(of: name) ? $0.restored() : nil }
+                }
+            } else {
+                let secret = try PiIdentity(reading: deployment.identity(of: name), name: name).secret
+                try IdentifierFile.edit(deployment.identifiers) { file in
+                    guard !file.contains(secret) else { throw secretIsAnothers(name) }
+                    file.append(secret, for: name)
+                }
+            }
+            say("Restored \(name): the receiver accepts it again.")
+        }
+    }
+
+    private func secretIsAnothers(_ name: PiName) -> CommandFailure {
+        CommandFailure(
+            "\(name) cannot be restored",
+            reason: "its secret stands in \(deployment.identifiers) for another Pi, or without a name",
+            hint: "make a new Pi instead: provision new-pi", exitCode: .dataError)
+    }
+
+    /// A line without a name serves every Pi that has none of its own: so also one that was just shut out.
+    private func warnOfBareLines(_ identifiers: IdentifierFile, _ name: PiName) {
+        let count = identifiers.list.bare.count
+        guard count > 0 else { return }
+        say(
+            """
+            warning: \(deployment.identifiers) has \(count) line\(count == 1 ? "" : "s") without a name. Whoever has the \
+            certificate of \(name) and one of those secrets is still accepted. Give them names: provision import ids.txt
+            """)
+    }
+}
+
+extension IdentifierFile {
+    /// `nil` unless it is revoked.
+    func dayOfRevocation(of name: PiName) -> String? {
+        for line in lines.reversed() {
+            if case .revoked(let entry, let day) = line.meaning, entry.name == name { return day }
+        }
+        return nil
+    }
+}
