@@ -21,12 +21,79 @@ final class TestDeployment {
     }
 
     func newPi(
-        _ name: String? = nil, wishes: CertificateWishes = CertificateWishes(), now: Int64 = TestDeployment.now
+        _ name: String? = nil, count: Int = 1, secretBits: SecretBits = .default, out: String? = nil,
+        wishes: CertificateWishes = CertificateWishes(), now: Int64 = TestDeployment.now
     ) throws {
-        let request = NewPi.Request(name: try name.map(parsePiName), certificates: wishes, now: now)
+        let request = NewPi.Request(
+            name: try name.map(parsePiName), count: count, secretBits: secretBits, out: out, certificates: wishes,
+            now: now)
         try reportingFailures {
             try NewPi(deployment: deployment, request: request) { self.said.append($0) }.run()
         }
+    }
+
+    func initialize(_ wishes: CertificateWishes = CertificateWishes()) throws {
+        try reportingFailures {
+            try Initialization(deployment: deployment, wishes: wishes, now: Self.now) { self.said.append($0) }.run()
+        }
+    }
+
+    private var revocation: Revocation {
+        Revocation(deployment: deployment, now: Self.now) { self.said.append($0) }
+    }
+
+    func revoke(_ name: String) throws {
+        try reportingFailures { try revocation.revoke(parsePiName(name)) }
+    }
+
+    func restore(_ name: String) throws {
+        try reportingFailures { try revocation.restore(parsePiName(name)) }
+    }
+
+    private var rotation: Rotation { Rotation(deployment: deployment) { self.said.append($0) } }
+
+    func rotate(_ name: String, _ bits: SecretBits = .default) throws {
+        try reportingFailures { try rotation.begin(parsePiName(name), bits) }
+    }
+
+    func finishRotation(_ name: String) throws {
+        try reportingFailures { try rotation.finish(parsePiName(name)) }
+    }
+
+    func importIds(_ name: String, keepsSecrets: Bool = false) throws {
+        let request = Import.Request(file: folder(name), keepsSecrets: keepsSecrets, now: Self.now)
+        try reportingFailures {
+            try Import(deployment: deployment, request: request) { self.said.append($0) }.run()
+        }
+    }
+
+    /// What `provision check` finds; it must change nothing.
+    func check(now: Int64 = TestDeployment.now, sourceLocation: SourceLocation = #_sourceLocation) throws -> [Finding] {
+        let before = try contents()
+        let report = try reportingFailures { try Check(deployment: deployment, now: now).report { _ in } }
+        let isUnchanged = try contents() == before
+        #expect(isUnchanged, "a check changes nothing", sourceLocation: sourceLocation)
+        return report.findings
+    }
+
+    func list(now: Int64 = TestDeployment.now) throws -> PiList {
+        PiList(pis: try PiRecord.all(in: deployment, deployment.existingIdentifiers()), now: now)
+    }
+
+    /// What stands in the Pi's `secret.py`.
+    func secret(_ name: String) throws -> PiSecret? {
+        SecretFile.parse(try folder.read("pis/\(name)/secret.py"))
+    }
+
+    func secrets(_ name: String) throws -> [PiSecret] {
+        try identifiers().named[parsePiName(name)] ?? []
+    }
+
+    /// What the Pi's tar holds of that file.
+    func packed(_ name: String, _ file: String) async throws -> [UInt8] {
+        let outcome = try await Program.run(
+            "/usr/bin/env", ["tar", "xzOf", folder("pis/\(name).tar.gz"), "\(name)/\(file)"])
+        return Array(outcome.output.utf8)
     }
 
     /// The failure of something that must fail and change nothing.
@@ -35,8 +102,9 @@ final class TestDeployment {
     ) throws -> CommandFailure {
         let before = try contents()
         let failure = try failure(CommandFailure.self, body)
-        let after = try contents()
-        #expect(after == before, "a refusal changes nothing", sourceLocation: sourceLocation)
+        // Not compared inside of #expect, which would print keys.
+        let isUnchanged = try contents() == before
+        #expect(isUnchanged, "a refusal changes nothing", sourceLocation: sourceLocation)
         return failure
     }
 

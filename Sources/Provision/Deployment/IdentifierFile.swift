@@ -92,6 +92,12 @@ struct IdentifierFile {
         lines.insert(IdentifierFileLine(secret, for: pi, newline: newline), at: last + 1)
     }
 
+    /// Adds a line at the end that does not count, with the line ends of the file.
+    mutating func appendComment(_ line: String) {
+        endLastLine()
+        lines.append(IdentifierFileLine(bytes: Array(line.utf8) + newline))
+    }
+
     /// Takes every line out for which `isUnwanted` is true.
     mutating func remove(where isUnwanted: (IdentifierFileLine) -> Bool) {
         lines.removeAll(where: isUnwanted)

@@ -20,7 +20,8 @@ struct IdentifierFileLine: Equatable {
     private(set) var bytes: [UInt8]
     let meaning: Meaning
 
-    private init(bytes: [UInt8]) {
+    /// `bytes`: with the line end.
+    init(bytes: [UInt8]) {
         self.bytes = bytes
         meaning = Self.meaning(of: bytes)
     }
@@ -68,11 +69,15 @@ struct IdentifierFileLine: Equatable {
 
     /// For an active line without a name: what remembers that it is `pi` now.
     func imported(as pi: PiName, on day: String) -> IdentifierFileLine {
-        var lineEnd = bytes.suffix(while: { $0 == 10 || $0 == 13 })
-        if lineEnd.isEmpty { lineEnd = [10] }
-        let secret = entry?.secret.key.withUnsafeBytes(Array.init) ?? []
-        return IdentifierFileLine(
-            bytes: Array("\(Self.importedMark)\(day): ".utf8) + secret + Array(" \(pi)".utf8) + lineEnd)
+        guard let secret = entry?.secret else { return self }
+        let lineEnd = bytes.reversed().prefix { $0 == 10 || $0 == 13 }.reversed()
+        return IdentifierFileLine(bytes: Array(Self.imported(secret, as: pi, on: day).utf8) + lineEnd)
+    }
+
+    /// The same without a line end, for an id of another file.
+    static func imported(_ secret: PiSecret, as pi: PiName, on day: String) -> String {
+        let digits = secret.key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        return "\(importedMark)\(day): \(digits) \(pi)"
     }
 
     mutating func end(with newline: [UInt8]) {
@@ -107,11 +112,5 @@ struct IdentifierFileLine: Equatable {
             rest.dropFirst(10).starts(with: ": ".utf8)
         else { return nil }
         return (String(decoding: day, as: UTF8.self), rest.dropFirst(12))
-    }
-}
-
-extension Array where Element == UInt8 {
-    fileprivate func suffix(while isWanted: (UInt8) -> Bool) -> [UInt8] {
-        Array(reversed().prefix(while: isWanted).reversed())
     }
 }
