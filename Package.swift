@@ -45,7 +45,7 @@ let package = Package(
         // The only Swift that touches OpenSSL: hashes, keys, certificates, TLS.
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: strict),
         // Files written whole or not at all, and errors that name the path.
-        .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "Files", swiftSettings: strict),
         // RFC 9421 signatures and RFC 9530 digests; knows nothing of this project.
         .target(name: "MessageSignatures", dependencies: ["OpenSSL"], swiftSettings: strict),
         // What both ends agree on: names, secrets, certificate profile, paths, receipts, problem codes.
@@ -58,7 +58,8 @@ let package = Package(
         .executableTarget(
             name: "Provision",
             dependencies: [
-                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "UploadProtocol", argumentParser,
+                "CLinux", "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "UploadProtocol",
+                argumentParser,
             ],
             swiftSettings: strict),
         // `secure-sender`: brings a directory's files to the receiver.

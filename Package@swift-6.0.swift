@@ -23,7 +23,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLinux"),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: strict),
-        .target(name: "Files", dependencies: ["CLinux"], swiftSettings: strict),
+        .target(name: "Files", swiftSettings: strict),
         .target(name: "MessageSignatures", dependencies: ["OpenSSL"], swiftSettings: strict),
         .target(name: "UploadProtocol", dependencies: ["MessageSignatures", "OpenSSL"], swiftSettings: strict),
         .target(name: "CertificateAuthority", dependencies: ["OpenSSL", "UploadProtocol"], swiftSettings: strict),
@@ -31,7 +31,8 @@ let package = Package(
         .executableTarget(
             name: "Provision",
             dependencies: [
-                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "UploadProtocol", argumentParser,
+                "CLinux", "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "UploadProtocol",
+                argumentParser,
             ],
             swiftSettings: strict),
         .executableTarget(
