@@ -52,6 +52,7 @@ struct AuthorityChangeTests {
     func files() async throws {
         let old = try lab.roots("certs/ca.pem")
         let oldKey = try lab.folder.read("certs/ca.key")
+        let receiverKey = try PrivateKey(pem: SecureBytes(copyOf: lab.folder.read("certs/server.pem")))
         try lab.renew(.authority)
         let both = try lab.roots("certs/ca.pem")
         #expect(both.count == 2 && both[0] == old[0])
@@ -69,6 +70,7 @@ struct AuthorityChangeTests {
         try lab.renew(.authorityFinish(isCopied: true))
         #expect(try lab.roots("certs/ca.pem") == [both[1]])
         #expect(try lab.certificate("certs/server.pem").isSigned(by: new))
+        #expect(try !lab.certificate("certs/server.pem").isPaired(with: receiverKey), "it may be the stolen one")
         #expect(try PrivateKey(pem: SecureBytes(copyOf: lab.folder.read("certs/ca.key"))).isPair(of: new))
         #expect(try lab.mode("certs/ca.next.key") == nil && lab.mode("certs/ca.key") == 0o600)
         for name in ["north", "south", "east"] {

@@ -113,6 +113,9 @@ struct AuthorityChange {
 
     private func dropOldRoot() throws {
         let old = setUp.authority.receiverAuthority.certificate
+        // A new key too: the old one may be the reason for the change.
+        var request = request
+        request.hasNewKey = true
         let renewal = ReceiverRenewal(deployment: deployment, setUp: setUp, request: request, say: say)
         let change = try CertificateChange(deployment)
         do {
