@@ -72,6 +72,12 @@ static inline const ASN1_IA5STRING *shim_GENERAL_NAME_text(const GENERAL_NAMES *
     return name->type == GEN_URI || name->type == GEN_DNS ? name->d.ia5 : NULL;
 }
 
+// The same for the 4 or 16 bytes of an address; null for other names.
+static inline const ASN1_OCTET_STRING *shim_GENERAL_NAME_address(const GENERAL_NAMES *names, int index) {
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+    return name->type == GEN_IPADD ? name->d.iPAddress : NULL;
+}
+
 static inline int shim_sk_ASN1_OBJECT_num(const EXTENDED_KEY_USAGE *usages) {
     return sk_ASN1_OBJECT_num(usages);
 }

@@ -73,7 +73,7 @@ enum Lifetime {
 }
 
 @Sendable
-private func parseHostName(_ text: String) throws -> HostName {
+func parseHostName(_ text: String) throws -> HostName {
     guard let host = HostName(text) else {
         throw ValidationError(
             "'\(text)' is neither a host name nor an IP address (give one by itself, without port or /)")

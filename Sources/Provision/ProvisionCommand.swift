@@ -22,7 +22,6 @@ struct ProvisionCommand: ParsableCommand {
             """,
         subcommands: [
             InitCommand.self, NewPiCommand.self, RevokeCommand.self, RestoreCommand.self, RotateCommand.self,
-            ListCommand.self, CheckCommand.self,
-            ImportCommand.self,
+            ListCommand.self, CheckCommand.self, ImportCommand.self, RenewCommand.self, BundleCommand.self,
         ])
 }

@@ -67,11 +67,23 @@ struct CertificateAuthorityTests {
         let certificate = try authority().receiverCertificate(
             for: PrivateKey(), hosts: hosts, validity: Validity(now: now, days: 10))
         #expect(
-            certificate.subjectAlternativeNames == [.dns("secure-receiver"), .dns("lab.example"), .other, .other])
+            certificate.subjectAlternativeNames == [
+                .dns("secure-receiver"), .dns("lab.example"), .address("10.0.0.5"), .address("fd00::5"),
+            ])
         #expect(certificate.carries(dnsName: "secure-receiver") && certificate.carries(dnsName: "lab.example"))
         #expect(certificate.carries(address: "10.0.0.5") && certificate.carries(address: "fd00:0::5"))
         #expect(!certificate.carries(dnsName: "lab") && !certificate.carries(address: "10.0.0.6"))
         #expect(certificate.extendedKeyUsages == [.serverAuthentication])
+    }
+
+    @Test("is told from another of the same name by its signature")
+    func signature() throws {
+        let one = try authority()
+        let other = try authority()
+        let certificate = try one.certificate(
+            for: PrivateKey(), pi: PiName("pi-01")!, validity: Validity(now: now, days: 10))
+        #expect(certificate.isSigned(by: one.certificate) && !certificate.isSigned(by: other.certificate))
+        #expect(one.certificate.isSigned(by: one.certificate) && !one.certificate.isSigned(by: certificate))
     }
 
     @Test("lets no leaf outlive it")

@@ -43,9 +43,7 @@ struct CertificateTests {
     @Test("let a Pi and the receiver know one another")
     func handshake() throws {
         try lab.newPi("north")
-        let receiver = try context(.server, pem: "certs/server.pem") { try _ = LeafProfile.piName(of: $0) }
-        let pi = try context(.client, pem: "pis/north/pi.pem") { try LeafProfile.checkReceiver($0) }
-        let (server, client) = try connect(receiver, pi)
+        let (server, client) = try connect(receiver: Side(receiverOf: lab), pi: Side("north", of: lab))
         #expect(try LeafProfile.piName(of: #require(server.peerChain)) == PiName("north"))
         let certificate = try certificate("certs/server.pem")
         #expect(client.peerChain?.leaf.fingerprint == certificate.fingerprint)
@@ -56,9 +54,11 @@ struct CertificateTests {
         try lab.newPi("north")
         let other = try TestDeployment()
         try other.newPi("north")
-        let receiver = try context(.server, pem: "certs/server.pem") { try _ = LeafProfile.piName(of: $0) }
-        let pi = try context(.client, pem: "pis/north/pi.pem", of: other) { _ in }
-        #expect(throws: TLSError.self) { try connect(receiver, pi) }
+        for roots in [try lab.folder.read("certs/ca.pem"), try other.folder.read("certs/ca.pem")] {
+            var pi = try Side("north", of: other)
+            pi.roots = roots
+            #expect(throws: TLSError.self) { try connect(receiver: Side(receiverOf: lab), pi: pi) }
+        }
     }
 
     @Test("last as long as they should: the authority 25 years, the others 10, or as wished")
@@ -111,7 +111,7 @@ struct CertificateTests {
         try lab.newPi(wishes: CertificateWishes(hosts: [HostName("lab.example")!]))
         let host = try lab.refusal { try lab.newPi(wishes: CertificateWishes(hosts: [HostName("10.99.0.5")!])) }
         #expect(host.message == "--host 10.99.0.5 does not apply")
-        #expect(host.hint?.contains("move \(lab.folder("certs/server.pem")) away") == true)
+        #expect(host.hint?.contains("provision renew --server --host 10.99.0.5") == true)
         #expect(host.exitCode == .usage)
         let domain = try lab.refusal { try lab.newPi(wishes: CertificateWishes(trustDomain: TrustDomain("other"))) }
         #expect(domain.message == "--trust-domain other does not apply")
@@ -132,42 +132,5 @@ struct CertificateTests {
         let new = try certificate("certs/server.pem")
         #expect(new.carries(dnsName: "lab.example"))
         #expect(try namesInFolder(lab.folder("certs/receiver")) == [old, new].map { "\($0.fingerprint).pem" }.sorted())
-    }
-
-    private func context(
-        _ role: TLSConfiguration.Role, pem: String, of other: TestDeployment? = nil,
-        policy: @escaping @Sendable (VerifiedChain) throws -> Void
-    ) throws -> TLSContext {
-        let folder = (other ?? lab).folder
-        let text = try folder.read(pem)
-        return try TLSContext(
-            TLSConfiguration(
-                role: role, certificateChain: Certificate.all(inPEM: text),
-                privateKey: PrivateKey(pem: SecureBytes(copyOf: text)),
-                trustRoots: Certificate.all(inPEM: folder.read("certs/ca.pem"))
-            ) { chain in
-                do { try policy(chain) } catch { return .refuse("\(error)") }
-                return .accept
-            })
-    }
-
-    /// A handshake in memory.
-    private func connect(_ receiver: TLSContext, _ pi: TLSContext) throws -> (TLSConnection, TLSConnection) {
-        let server = try TLSConnection(context: receiver)
-        let client = try TLSConnection(context: pi, serverName: LeafProfile.receiverName)
-        for _ in 1...10 {
-            let clientState = try client.handshake()
-            carry(from: client, to: server)
-            let serverState = try server.handshake()
-            carry(from: server, to: client)
-            if case (.complete, .complete) = (clientState, serverState) { return (server, client) }
-        }
-        throw TLSError.peerHasNoCertificate
-    }
-
-    private func carry(from: TLSConnection, to: TLSConnection) {
-        var bytes = [UInt8](repeating: 0, count: from.pendingCiphertextCount)
-        let count = bytes.withUnsafeMutableBytes { from.takeCiphertext(into: $0) }
-        bytes[..<count].withUnsafeBytes { to.receive($0) }
     }
 }

@@ -22,11 +22,6 @@ struct InterruptionTests {
         if tarToo { try moveFileToNewName(lab.folder("pis/\(name).tar.gz"), lab.folder("pis/.staging/\(name).tar.gz")) }
     }
 
-    private func removeLine(of name: String) throws {
-        let lines = try lab.text("ids.txt").split(separator: "\n").filter { !$0.hasSuffix(" \(name)") }
-        try lab.folder.write((lines.joined(separator: "\n") + "\n").utf8, to: "ids.txt")
-    }
-
     @Test("whose line is there is finished, whatever had its name yet", arguments: [true, false])
     func finished(tarToo: Bool) throws {
         try lab.newPi("north")
@@ -47,7 +42,7 @@ struct InterruptionTests {
         try unpublish("north", tarToo: true)
         if !tarToo { try removeTree(lab.folder("pis/.staging/north.tar.gz")) }
         let secret = try lab.text("pis/.staging/north/secret.py")
-        try removeLine(of: "north")
+        try lab.removeLine(of: "north")
         try lab.newPi("north")
         try lab.expectWhole()
         #expect(try lab.text("pis/north/secret.py") != secret)
@@ -57,7 +52,7 @@ struct InterruptionTests {
     func revoked() throws {
         try lab.newPi("north")
         try unpublish("north", tarToo: true)
-        try removeLine(of: "north")
+        try lab.removeLine(of: "north")
         try lab.folder.write(lab.folder.read("ids.txt") + Array("00000000000000aa north\n".utf8), to: "ids.txt")
         let failure = try failure(CommandFailure.self) { try lab.newPi("north") }
         #expect(failure.message == "north exists already")

@@ -1,6 +1,7 @@
 import CommandSupport
 import Files
 import Foundation
+import OpenSSL
 import TestSupport
 import Testing
 import UploadProtocol
@@ -94,6 +95,46 @@ final class TestDeployment {
         let outcome = try await Program.run(
             "/usr/bin/env", ["tar", "xzOf", folder("pis/\(name).tar.gz"), "\(name)/\(file)"])
         return Array(outcome.output.utf8)
+    }
+
+    func renew(
+        _ subject: Renew.Subject, within days: Int64? = nil, newKey: Bool = false, days wished: Int? = nil,
+        hosts: [String] = [], passphrase: AuthorityPassphrase = AuthorityPassphrase(), now: Int64 = TestDeployment.now
+    ) throws {
+        let request = Renew.Request(
+            subject: subject, within: days.map { $0 * 86_400 }, hasNewKey: newKey, days: wished,
+            hosts: try hosts.map(parseHostName), passphrase: passphrase, now: now)
+        try reportingFailures {
+            try Renew(deployment: deployment, request: request) { self.said.append($0) }.run()
+        }
+    }
+
+    func bundle(_ name: String) throws {
+        try reportingFailures {
+            try Bundle(deployment: deployment, name: parsePiName(name), home: nil) { self.said.append($0) }.run()
+        }
+    }
+
+    func certificate(_ name: String) throws -> Certificate {
+        try #require(try Certificate.all(inPEM: folder.read(name)).first)
+    }
+
+    func roots(_ name: String) throws -> [SHA256Digest] {
+        try Certificate.all(inPEM: folder.read(name)).map(\.fingerprint)
+    }
+
+    func removeLine(of name: String) throws {
+        let lines = try text("ids.txt").split(separator: "\n").filter { !$0.hasSuffix(" \(name)") }
+        try folder.write((lines.joined(separator: "\n") + "\n").utf8, to: "ids.txt")
+    }
+
+    /// The files in a Pi's tar.
+    func unpacked(_ name: String) async throws -> [String: [UInt8]] {
+        let elsewhere = try TemporaryFolder()
+        let tar = try await Program.run(
+            "/usr/bin/env", ["tar", "xzf", folder("pis/\(name).tar.gz")], in: elsewhere.path)
+        #expect(tar.exitCode == 0)
+        return try Dictionary(uniqueKeysWithValues: elsewhere.files().map { ($0, try elsewhere.read($0)) })
     }
 
     /// The failure of something that must fail and change nothing.

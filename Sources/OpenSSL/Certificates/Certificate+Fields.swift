@@ -24,6 +24,8 @@ extension Certificate {
     package enum AlternativeName: Hashable, Sendable {
         case uri(String)
         case dns(String)
+        /// IPv4 or IPv6 as inet_ntop(3) writes it.
+        case address(String)
         case other
     }
 
@@ -35,7 +37,9 @@ extension Certificate {
             defer { GENERAL_NAMES_free(names) }
             return (0..<shim_sk_GENERAL_NAME_num(names)).map { index in
                 var type: Int32 = 0
-                guard let text = shim_GENERAL_NAME_text(names, index, &type) else { return .other }
+                guard let text = shim_GENERAL_NAME_text(names, index, &type) else {
+                    return shim_GENERAL_NAME_address(names, index).flatMap(addressText).map { .address($0) } ?? .other
+                }
                 let bytes = UnsafeBufferPointer(
                     start: ASN1_STRING_get0_data(text), count: Int(ASN1_STRING_length(text)))
                 guard bytes.allSatisfy({ (0x21...0x7e).contains($0) }) else { return .other }
@@ -98,6 +102,16 @@ extension Certificate {
     package var isSignedWithECDSAAndSHA256: Bool {
         withPointer { X509_get_signature_nid($0) } == NID_ecdsa_with_SHA256
     }
+}
+
+/// `nil` unless there are 4 or 16 bytes.
+private func addressText(_ bytes: UnsafePointer<ASN1_OCTET_STRING>) -> String? {
+    let family: Int32? = [4: AF_INET, 16: AF_INET6][ASN1_STRING_length(bytes)]
+    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+    guard let family, inet_ntop(family, ASN1_STRING_get0_data(bytes), &text, socklen_t(text.count)) != nil else {
+        return nil
+    }
+    return text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
 }
 
 private func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64? {

@@ -62,6 +62,13 @@ package final class Certificate: Sendable {
         return key.withPointer { X509_check_private_key(pointer, $0) } == 1
     }
 
+    /// Whether the key of `issuer` signed this certificate; nothing else of the two is looked at.
+    package func isSigned(by issuer: Certificate) -> Bool {
+        defer { ERR_clear_error() }
+        guard let key = issuer.withPointer({ X509_get0_pubkey($0) }) else { return false }
+        return X509_verify(pointer, key) == 1
+    }
+
     /// Whether `signature` (r‖s, RFC 9421 section 3.3.4) is this certificate's key's ECDSA with SHA-256 over `message`.
     package func isValidSignature(_ signature: [UInt8], for message: [UInt8]) -> Bool {
         defer { ERR_clear_error() }

@@ -6,9 +6,16 @@ import UploadProtocol
 
 /// The lab's authority as the folder holds it.
 struct LocalAuthority {
+    /// The one that signs Pis; while a new one takes over, the new one.
     let authority: CertificateAuthority
+    /// The one that signs the receiver's certificate; while a new one takes over, the old one: each Pi knows it.
+    let receiverAuthority: CertificateAuthority
     /// `ca.pem` as it is: what every Pi is to trust.
     let roots: [UInt8]
+    /// What opened the key, if it wants a passphrase.
+    var passphrase: SecureBytes?
+
+    var isChanging: Bool { authority.certificate.fingerprint != receiverAuthority.certificate.fingerprint }
 }
 
 extension Deployment {
@@ -39,7 +46,7 @@ extension Deployment {
                         : "put ca.pem and ca.key back from your copy, or begin in an empty folder",
                     exitCode: .configuration)
             }
-            return .absent(hasKey ? try readKey(passphrase) : nil)
+            return .absent(hasKey ? try readKey(authorityKey, passphrase).key : nil)
         }
     }
 
@@ -59,24 +66,37 @@ extension Deployment {
         }
         let roots = Array(try authority.certificate.pem.utf8)
         try writeNewFile(authorityCertificate, roots, mode: 0o644)
-        return LocalAuthority(authority: authority, roots: roots)
+        return LocalAuthority(authority: authority, receiverAuthority: authority, roots: roots)
     }
 
     private func readPair(_ passphrase: AuthorityPassphrase) throws -> LocalAuthority {
-        let key = try readKey(passphrase)
         let roots = try readFile(authorityCertificate, limit: 1 << 20)
         guard let certificates = try? Certificate.all(inPEM: roots), !certificates.isEmpty else {
             throw CommandFailure(
                 "\(authorityCertificate) holds no certificate in PEM",
                 hint: "put it back from your copy; every Pi's folder has one", exitCode: .dataError)
         }
+        let (key, phrase) = try readKey(authorityKey, passphrase)
+        let current = try authority(of: key, in: authorityKey, among: certificates)
+        var next: CertificateAuthority?
+        if try fileStatus(nextAuthorityKey) != nil {
+            let (key, _) = try readKey(nextAuthorityKey, passphrase, known: phrase)
+            next = try authority(of: key, in: nextAuthorityKey, among: certificates)
+        }
+        return LocalAuthority(
+            authority: next ?? current, receiverAuthority: current, roots: roots, passphrase: phrase)
+    }
+
+    private func authority(
+        of key: PrivateKey, in file: String, among certificates: [Certificate]
+    ) throws -> CertificateAuthority {
         guard let certificate = certificates.first(where: { $0.isPaired(with: key) }) else {
             throw CommandFailure(
-                "\(authorityKey) does not belong to \(authorityCertificate)",
+                "\(file) does not belong to \(authorityCertificate)",
                 hint: "one of the two comes from another deployment: put the right one back", exitCode: .configuration)
         }
         do {
-            return LocalAuthority(authority: try CertificateAuthority(certificate: certificate, key: key), roots: roots)
+            return try CertificateAuthority(certificate: certificate, key: key)
         } catch {
             throw CommandFailure(
                 "\(authorityCertificate) cannot be used", reason: error.description,
@@ -84,33 +104,37 @@ extension Deployment {
         }
     }
 
-    private func readKey(_ passphrase: AuthorityPassphrase) throws -> PrivateKey {
-        let bytes = try readFile(authorityKey, limit: 1 << 16)
+    /// `known`: what opened another key, so that a person is asked once.
+    private func readKey(
+        _ path: String, _ passphrase: AuthorityPassphrase, known: SecureBytes? = nil
+    ) throws -> (key: PrivateKey, passphrase: SecureBytes?) {
+        let bytes = try readFile(path, limit: 1 << 16)
         let text = SecureBytes(copyOf: bytes)
         guard PrivateKey.isEncrypted(pem: bytes) else {
             if passphrase.file != nil || passphrase.isAskedForNewKey {
                 throw CommandFailure(
-                    "\(authorityKey) has no passphrase", reason: "and one that exists is not changed",
+                    "\(path) has no passphrase", reason: "and one that exists is not changed",
                     hint: """
                         leave the passphrase out, or give the key one: openssl pkcs8 -topk8 -v2 aes-256-cbc \
-                        -in \(authorityKey) -out ca.key.new && mv ca.key.new \(authorityKey)
+                        -in \(path) -out ca.key.new && mv ca.key.new \(path)
                         """, exitCode: .usage)
             }
             guard let key = try? PrivateKey(pem: text) else {
                 throw CommandFailure(
-                    "\(authorityKey) holds no private key in PEM", hint: "put it back from your copy",
+                    "\(path) holds no private key in PEM", hint: "put it back from your copy",
                     exitCode: .dataError)
             }
-            return key
+            return (key, nil)
         }
-        let phrase = try passphrase.forExistingKey(authorityKey)
+        if let known, let key = try? PrivateKey(pem: text, passphrase: known) { return (key, known) }
+        let phrase = try passphrase.forExistingKey(path)
         guard let key = try? PrivateKey(pem: text, passphrase: phrase) else {
             throw CommandFailure(
-                "\(authorityKey) cannot be opened",
+                "\(path) cannot be opened",
                 reason: "the passphrase is not the right one, or the file is damaged",
                 hint: "try again; nothing has been changed", exitCode: .authenticationFailed)
         }
-        return key
+        return (key, phrase)
     }
 
     private func hasCertificatesInUse() throws -> Bool {

@@ -19,10 +19,17 @@ struct Deployment: Sendable {
     /// May hold several roots.
     var authorityCertificate: String { path("certs/ca.pem") }
     var authorityKey: String { path("certs/ca.key") }
+    /// The key of the authority that is to take over, while it does.
+    var nextAuthorityKey: String { path("certs/ca.next.key") }
     /// The receiver's certificate and key.
     var receiver: String { path("certs/server.pem") }
     /// Every certificate that a receiver ever used, for the receipts of earlier years.
     var receiverCertificates: String { path("certs/receiver") }
+    /// Which certificate and roots `provision bundle --install` brought to each Pi.
+    var installations: String { path("certs/installed") }
+    /// Files of `certs` that are about to take the place of others: being made, and whole.
+    var unfinishedChange: String { path("certs/.change.new") }
+    var change: String { path("certs/.change") }
 
     var identifiers: String { path("ids.txt") }
     var store: String { path("received_files") }
@@ -34,6 +41,8 @@ struct Deployment: Sendable {
     /// Identities that are to replace others: being made, and whole.
     var unfinishedReplacement: String { path("pis/.replacing") }
     var replacement: String { path("pis/.replacement") }
+    /// A kept tar that is being read.
+    var unpacked: String { path("pis/.unpacked") }
     func identity(of pi: PiName) -> String { "\(identities)/\(pi)" }
     func bundle(of pi: PiName) -> String { "\(identities)/\(pi).tar.gz" }
 }

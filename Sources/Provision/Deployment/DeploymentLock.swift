@@ -5,11 +5,13 @@ import Glibc
 final class DeploymentLock {
     private let file: FileDescriptor
 
-    /// Waits while another run has it. `waiting` is called once before that.
+    /// Waits while another run has it. `waiting` is called once before that. Whoever gets it finds no change half made.
     init(_ deployment: Deployment, waiting: () -> Void) throws {
         try makeFolder(deployment.certificates, mode: 0o700)
         file = try FileDescriptor(opening: deployment.lock, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
         try acquire(LOCK_EX, waiting)
+        try CertificateChange.finishInterrupted(deployment)
+        try removeTree(deployment.unpacked)
     }
 
     /// Only waits until no other run changes the folder, and keeps it so; `nil` where none ever has. Changes nothing.

@@ -11,12 +11,27 @@ enum Tarball {
     /// has. `isDurable`: as for `writeNewFile`.
     static func write(_ names: [String], in parent: String, isDurable: Bool) throws {
         var atWork: [Packing] = []
-        defer { for packing in atWork { _ = try? packing.waitStatus() } }
+        defer { for packing in atWork { _ = try? packing.program.status() } }
         for name in names {
             if atWork.count == mostAtWork { try atWork.removeFirst().finish(isDurable: isDurable) }
             atWork.append(try Packing(name, in: parent))
         }
         while !atWork.isEmpty { try atWork.removeFirst().finish(isDurable: isDurable) }
+    }
+
+    /// Unpacks `names` of the tar `path` into `folder`, and nothing else that may be in it.
+    static func unpack(_ names: [String], of path: String, into folder: String) throws {
+        let status = try start(
+            [
+                "tar", "--extract", "--gzip", "--file=-", "--no-same-owner", "--no-same-permissions",
+                "--directory=\(folder)", "--",
+            ] + names, input: FileDescriptor(opening: path, O_RDONLY)
+        ).status()
+        guard status == 0 else {
+            throw CommandFailure(
+                "\(path) cannot be unpacked", reason: "tar ended with status \(status)",
+                hint: "see its message above: the file may be damaged", exitCode: .dataError)
+        }
     }
 }
 
@@ -24,12 +39,12 @@ enum Tarball {
 private struct Packing {
     private let folder: String
     private let file: FileDescriptor
-    private let pid: pid_t
+    let program: ChildProgram
 
     init(_ name: String, in parent: String) throws {
         folder = "\(parent)/\(name)"
         file = try FileDescriptor(opening: "\(folder).tar.gz", O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        pid = try Self.start(
+        program = try start(
             [
                 "tar", "--create", "--gzip", "--file=-", "--owner=0", "--group=0", "--numeric-owner",
                 "--directory=\(parent)", "--", name,
@@ -37,7 +52,7 @@ private struct Packing {
     }
 
     func finish(isDurable: Bool) throws {
-        let status = try waitStatus()
+        let status = try program.status()
         guard status == 0 else {
             throw CommandFailure(
                 "tar could not pack \(folder)", reason: "it ended with status \(status)",
@@ -45,48 +60,18 @@ private struct Packing {
         }
         if isDurable { try file.synchronize() }
     }
-
-    /// Waits for the program's end; the status of wait(2).
-    func waitStatus() throws -> Int32 {
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0 {
-            guard errno == EINTR else { throw SystemCallError("wait for", "tar") }
-        }
-        return status
-    }
-
-    private static func start(_ arguments: [String], output: FileDescriptor) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, output.number, STDOUT_FILENO)
-
-        // Nothing but the path to programs: TAR_OPTIONS or GZIP would change what is packed.
-        let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
-        let argumentList = CStrings(arguments)
-        let environment = CStrings(["PATH=\(path)", "LC_ALL=C"])
-        var pid = pid_t()
-        let result = posix_spawnp(&pid, "tar", &actions, nil, argumentList.pointers, environment.pointers)
-        withExtendedLifetime((argumentList, environment)) {}
-        guard result == 0 else {
-            throw CommandFailure(
-                "tar could not be started", reason: String(cString: strerror(result)),
-                hint: "install it: apt install tar gzip", exitCode: .configuration)
-        }
-        return pid
-    }
 }
 
-/// A null-terminated array of strings, as exec(3) takes it; it must outlive the call.
-private final class CStrings {
-    let pointers: [UnsafeMutablePointer<CChar>?]
-
-    init(_ strings: [String]) {
-        pointers = strings.map { strdup($0) } + [nil]
-    }
-
-    deinit {
-        for pointer in pointers { free(pointer) }
+private func start(
+    _ arguments: [String], input: FileDescriptor? = nil, output: FileDescriptor? = nil
+) throws -> ChildProgram {
+    // Nothing but the path to programs: TAR_OPTIONS or GZIP would change what is packed.
+    let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+    do throws(SystemCallError) {
+        return try ChildProgram(arguments, input: input, output: output, environment: ["PATH=\(path)", "LC_ALL=C"])
+    } catch {
+        throw CommandFailure(
+            "tar could not be started", reason: error.reason, hint: "install it: apt install tar gzip",
+            exitCode: .configuration)
     }
 }

@@ -14,8 +14,8 @@ extension SetUp {
                 "--host \(missing) does not apply",
                 reason: "the receiver's certificate \(deployment.receiver) exists already, without that name",
                 hint: """
-                    leave --host out: secure-sender needs none. For other clients, move \(deployment.receiver) away and \
-                    run this again with --host: a new certificate is made, and the Pis need no change
+                    leave --host out: secure-sender needs none. For other clients: \
+                    provision renew --server --host \(missing); the Pis need no change
                     """, exitCode: .usage)
         }
         if let wanted = wishes.trustDomain, case .present(let local) = state, local.authority.trustDomain != wanted {
@@ -42,7 +42,7 @@ extension SetUp {
             guard now < certificate.notAfter ?? .max else {
                 throw CommandFailure(
                     "the certificate authority ended on \(endDate(certificate))",
-                    hint: "if today is earlier, set this computer's clock; else begin in a new folder",
+                    hint: "if today is earlier, set this computer's clock; else make a new one: provision renew --ca",
                     exitCode: .configuration)
             }
         }

@@ -80,7 +80,7 @@ struct SetUp {
             if !hosts.contains(host), host != .name(LeafProfile.receiverName) { hosts.append(host) }
         }
         let key = try PrivateKey()
-        let certificate = try outcome.authority.authority.receiverCertificate(
+        let certificate = try outcome.authority.receiverAuthority.receiverCertificate(
             for: key, hosts: hosts, validity: Validity(now: now, days: wishes.days ?? Lifetime.leafDays))
         let pem = Array(try certificate.pem.utf8)
         try makeFolder(deployment.receiverCertificates, mode: 0o755)
