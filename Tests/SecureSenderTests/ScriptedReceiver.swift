@@ -1,4 +1,5 @@
 import CertificateAuthority
+import Files
 import Foundation
 import Glibc
 import OpenSSL
@@ -9,7 +10,7 @@ import UploadProtocol
 /// A TLS server on a free loopback port that does with each connection what a test's script says.
 final class ScriptedReceiver: Sendable {
     let port: UInt16
-    private let listener: Int32
+    private let listener: FileDescriptor
     private let accepted = Mutex(0)
 
     /// `identity`: what it shows; `lab`: whose Pis it lets in. The script runs after the handshake.
@@ -38,8 +39,8 @@ final class ScriptedReceiver: Sendable {
 
     /// No connection is taken from now on.
     func stop() {
-        // Ends the accepting thread, which closes it.
-        shutdown(listener, Int32(SHUT_RDWR))
+        // Ends the accepting thread. Its number is ours until both let go of it: by then another test may have it.
+        shutdown(listener.number, Int32(SHUT_RDWR))
     }
 
     var connectionCount: Int { accepted.withLock { $0 } }
@@ -48,7 +49,7 @@ final class ScriptedReceiver: Sendable {
         let listener = listener
         Thread.detachNewThread { [weak self] in
             while true {
-                let socket = accept(listener, nil, nil)
+                let socket = accept(listener.number, nil, nil)
                 guard socket >= 0 else { break }
                 guard let number = self?.countConnection() else {
                     close(socket)
@@ -63,7 +64,6 @@ final class ScriptedReceiver: Sendable {
                     try? script(connection)
                 }
             }
-            close(listener)
         }
     }
 
@@ -78,14 +78,14 @@ final class ScriptedReceiver: Sendable {
 /// A listener that speaks no TLS: answers the first bytes of each connection, or none of them.
 final class PlainListener: Sendable {
     let port: UInt16
-    private let listener: Int32
+    private let listener: FileDescriptor
 
     init(answer: String?) throws {
         (listener, port) = try listenOnLoopback()
         let listener = listener
         Thread.detachNewThread {
             while true {
-                let socket = accept(listener, nil, nil)
+                let socket = accept(listener.number, nil, nil)
                 guard socket >= 0 else { break }
                 var buffer = [UInt8](repeating: 0, count: 4096)
                 while recv(socket, &buffer, buffer.count, 0) > 0 {
@@ -96,16 +96,15 @@ final class PlainListener: Sendable {
                 }
                 close(socket)
             }
-            close(listener)
         }
     }
 
     deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
+        shutdown(listener.number, Int32(SHUT_RDWR))
     }
 }
 
-private func listenOnLoopback() throws -> (Int32, UInt16) {
+private func listenOnLoopback() throws -> (FileDescriptor, UInt16) {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -118,5 +117,7 @@ private func listenOnLoopback() throws -> (Int32, UInt16) {
         }
     }
     guard result else { throw POSIXError(.EADDRNOTAVAIL) }
-    return (listener, UInt16(bigEndian: address.sin_port))
+    return (
+        FileDescriptor(takingOwnershipOf: listener, path: "a listener of loopback"), UInt16(bigEndian: address.sin_port)
+    )
 }

@@ -25,21 +25,21 @@ extension Deployment {
 
     private func keptIdentity(of name: PiName, in folder: String) throws -> KeptIdentity {
         let hint = "put it back from a copy or from the Pi; or make a new key: provision renew \(name) --new-key"
+        func unusable(_ path: String, _ reason: String) -> CommandFailure {
+            CommandFailure("\(path) cannot be used", reason: reason, hint: hint, exitCode: .dataError)
+        }
         do {
             let identity = try PiIdentity(reading: folder, name: name)
             let names = identity.certificate.subjectAlternativeNames
             guard names.count == 1, case .uri(let uri) = names[0], uri.hasSuffix("/pi/\(name)") else {
-                throw CommandFailure(
-                    "\(folder)/\(PiIdentity.certificateFile) cannot be used",
-                    reason: "it is not the certificate of \(name)",
-                    hint: hint, exitCode: .dataError)
+                throw unusable("\(folder)/\(PiIdentity.certificateFile)", "it is not the certificate of \(name)")
             }
             return KeptIdentity(
                 identity: identity, roots: try readFile("\(folder)/\(PiIdentity.rootsFile)", limit: 1 << 20))
-        } catch let failure as CommandFailure {
-            throw CommandFailure(failure.message, reason: failure.reason, hint: hint, exitCode: failure.exitCode)
+        } catch let error as UnusableFile {
+            throw unusable(error.path, error.reason)
         } catch let error as SystemCallError {
-            throw CommandFailure("\(error.path) cannot be used", reason: error.reason, hint: hint, exitCode: .dataError)
+            throw unusable(error.path, error.reason)
         }
     }
 }
