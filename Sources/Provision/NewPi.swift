@@ -53,8 +53,11 @@ struct NewPi {
         guard let identifiers = try IdentifierFile(reading: deployment.identifiers) else {
             throw CommandFailure("\(deployment.identifiers) disappeared", exitCode: .ioError)
         }
-        let identities = try make(request.count - begun.count, outcome.authority, identifiers)
+        let names = try request.wholeName.map { [$0] } ?? freeNames(request.count - begun.count, identifiers)
+        let copies = try request.out.map { try BundleCopies(in: $0, of: names) }
+        let identities = try make(names, outcome.authority, identifiers)
         tellMade(identities)
+        try copies?.write(from: deployment)
         if request.certificates.days != nil, !outcome.receiverIsNew {
             say("--days counted for the certificates made now alone; the receiver's is as it was.")
         }
@@ -62,10 +65,8 @@ struct NewPi {
     }
 
     private func make(
-        _ count: Int, _ local: LocalAuthority, _ identifiers: IdentifierFile
+        _ names: [PiName], _ local: LocalAuthority, _ identifiers: IdentifierFile
     ) throws -> [PiIdentity] {
-        let names = try request.wholeName.map { [$0] } ?? freeNames(count, identifiers)
-        let bundles = try request.out.map { try BundleCopies(in: $0, of: names) }
         let validity = Validity(now: request.now, days: request.certificates.days ?? Lifetime.leafDays)
         var planned = identifiers
         let identities = try names.map { name in
@@ -76,7 +77,6 @@ struct NewPi {
         try deployment.make(identities, roots: local.roots) {
             try IdentifierFile.edit(deployment.identifiers) { file in try file.add(identities) }
         }
-        try bundles?.write(from: deployment)
         return identities
     }
 

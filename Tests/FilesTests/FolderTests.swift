@@ -72,4 +72,13 @@ struct FolderTests {
         #expect(try fileStatus(folder("file"))?.isRegularFile == true)
         #expect(throws: SystemCallError.self) { try fileStatus(folder("file/below")) }
     }
+
+    @Test("and the files in it may be made now and become durable later")
+    func durableLater() throws {
+        let folder = try TemporaryFolder()
+        try makeFolder(folder("many"), mode: 0o700, isDurable: false)
+        for index in 0..<3 { try writeNewFile(folder("many/\(index)"), [1, 2], mode: 0o640, isDurable: false) }
+        #expect(try folder.read("many/2") == [1, 2])
+        #expect(try fileStatus(folder("many/2"))?.permissions == 0o640)
+    }
 }

@@ -179,11 +179,13 @@ struct AuthorityChangeTests {
     func passphrase() throws {
         let lab = try TestDeployment()
         try lab.folder.write("four words for it\n".utf8, to: "passphrase")
+        #expect(chmod(lab.folder("passphrase"), 0o600) == 0)
         let passphrase = AuthorityPassphrase(file: lab.folder("passphrase"))
         try lab.newPi("north", wishes: CertificateWishes(passphrase: passphrase))
         try lab.renew(.authority, passphrase: passphrase)
         #expect(try PrivateKey.isEncrypted(pem: lab.folder.read("certs/ca.next.key")))
         try lab.folder.write("other words for it\n".utf8, to: "wrong")
+        #expect(chmod(lab.folder("wrong"), 0o600) == 0)
         let wrong = try lab.refusal {
             try lab.renew(.all, passphrase: AuthorityPassphrase(file: lab.folder("wrong")))
         }

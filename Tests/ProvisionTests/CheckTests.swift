@@ -212,6 +212,18 @@ struct CheckTests {
         #expect(try found() == [])
     }
 
+    @Test("finds what an interrupted change of certificates left, and looks at the next authority's key too")
+    func authorityChange() throws {
+        try makeFolder(lab.folder("certs/.change.new"), mode: 0o700)
+        #expect(try found() == ["warning certs/.change.new | provision init"])
+        try lab.initialize()
+        #expect(try found() == [])
+        try lab.folder.write(PrivateKey().pem().withUnsafeBytes(Array.init), to: "certs/ca.next.key")
+        let findings = try lab.check()
+        #expect(findings.map(\.path) == [lab.folder("certs/ca.next.key"), lab.folder("certs/ca.next.key")])
+        #expect(findings[1].problem == "it does not belong to \(lab.folder("certs/ca.pem"))")
+    }
+
     @Test("finds what interrupted runs left", arguments: [".staging", ".replacing", ".replacement"])
     func remains(name: String) throws {
         try makeFolder(lab.folder("pis/\(name)"), mode: 0o700)

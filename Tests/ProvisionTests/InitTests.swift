@@ -16,7 +16,12 @@ struct InitTests {
 
     init() throws {
         lab = try TestDeployment()
-        try lab.folder.write("\(phrase)\nsecond line\n".utf8, to: "phrase")
+        try writePrivately("\(phrase)\nsecond line\n", to: "phrase")
+    }
+
+    private func writePrivately(_ text: String, to name: String) throws {
+        try lab.folder.write(text.utf8, to: name)
+        #expect(chmod(lab.folder(name), 0o600) == 0)
     }
 
     private func wishes(_ file: String = "phrase") -> CertificateWishes {
@@ -74,7 +79,7 @@ struct InitTests {
     @Test("a wrong passphrase, or none, makes nothing and says the way out")
     func wrong() async throws {
         try lab.initialize(wishes())
-        try lab.folder.write("not the phrase\n".utf8, to: "wrong")
+        try writePrivately("not the phrase\n", to: "wrong")
         let failure = try lab.refusal { try lab.newPi("north", wishes: wishes("wrong")) }
         #expect(failure.message == "\(lab.folder("certs/ca.key")) cannot be opened")
         #expect(failure.exitCode == .authenticationFailed)
@@ -88,10 +93,13 @@ struct InitTests {
     @Test("refuses a passphrase that is empty, short, missing, or comes too late")
     func refusals() throws {
         for (text, code) in [("", ExitStatus.dataError), ("\nsecond", .dataError), ("seven77\n", .usage)] {
-            try lab.folder.write(text.utf8, to: "bad")
+            try writePrivately(text, to: "bad")
             #expect(try lab.refusal { try lab.initialize(wishes("bad")) }.exitCode == code)
         }
         #expect(try lab.refusal { try lab.initialize(wishes("missing")) }.exitCode == .ioError)
+        #expect(chmod(lab.folder("phrase"), 0o604) == 0)
+        #expect(try lab.refusal { try lab.initialize(wishes()) }.message.hasSuffix("open to everyone on this computer"))
+        #expect(chmod(lab.folder("phrase"), 0o600) == 0)
         #expect(lab.folder.files().filter { $0.hasPrefix("certs/") } == ["certs/.lock"])
         try lab.initialize()
         let late = try lab.refusal { try lab.newPi("north", wishes: wishes()) }

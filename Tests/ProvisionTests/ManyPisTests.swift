@@ -48,8 +48,12 @@ struct ManyPisTests {
         #expect(try lab.folder.read("stick/pi-07.tar.gz") == lab.folder.read("pis/pi-07.tar.gz"))
         #expect(try lab.mode("stick/pi-07.tar.gz") == 0o600)
         try lab.folder.write([1], to: "stick/north.tar.gz")
-        let failure = try lab.refusal { try lab.newPi("north", out: stick) }
-        #expect(failure.message == "\(stick)/north.tar.gz exists already")
+        let taken = try lab.refusal { try lab.newPi("north", out: stick) }
+        #expect(taken.message == "\(stick)/north.tar.gz exists already")
+        // A full stick: the Pi is there all the same, and it is said.
+        let full = try failure(CommandFailure.self) { try lab.newPi("east", out: "/proc/self/fd") }
+        #expect(full.message == "the copies in /proc/self/fd are not complete")
+        #expect(lab.said.contains { $0.hasPrefix("Made east, ") })
         try lab.newPi("south", out: stick)
         #expect(try lab.folder.read("stick/south.tar.gz") == lab.folder.read("pis/south.tar.gz"))
     }

@@ -32,10 +32,12 @@ struct AuthorityCheck {
             roots = []
             findings.append(.error(path, words(error), mend: Self.putBack(deployment)))
         }
+        let isChanging = (try? fileStatus(deployment.nextAuthorityKey)) ?? nil != nil
+        let mend = isChanging ? "provision renew --ca --finish" : "provision renew --ca"
         findings += roots.flatMap { root in
-            ending(root, path, now: now, days: Self.warningDays, mend: "provision renew --ca") + profile(of: root)
+            ending(root, path, now: now, days: Self.warningDays, mend: mend) + profile(of: root)
         }
-        findings += key()
+        findings += [deployment.authorityKey, deployment.nextAuthorityKey].flatMap { key($0) }
     }
 
     private static func putBack(_ deployment: Deployment) -> String {
@@ -58,8 +60,8 @@ struct AuthorityCheck {
         return []
     }
 
-    private func key() -> [Finding] {
-        let path = deployment.authorityKey
+    /// The authority's, or the next one's while it takes over.
+    private func key(_ path: String) -> [Finding] {
         let putBack = "put it back from your copy of \(deployment.certificates)/"
         do {
             // Kept elsewhere: that is wise.

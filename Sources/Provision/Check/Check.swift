@@ -55,6 +55,7 @@ struct Check {
     private func remains() throws -> [Finding] {
         let paths = [
             deployment.staging, deployment.unfinishedReplacement, deployment.replacement,
+            deployment.unpacked, deployment.unfinishedChange, deployment.change,
             IdentifierFile.temporary(of: deployment.identifiers),
         ]
         return try paths.filter { try fileStatus($0) != nil }.map {

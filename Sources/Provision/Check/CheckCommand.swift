@@ -17,7 +17,9 @@ struct CheckCommand: ParsableCommand {
               $ provision check
               warning: pis/pi-07/pi.pem: the certificate ends in 12 days, on 2036-05-11
                 mend it: provision renew pi-07
-              Checked the authority, the receiver's certificate and 30 Pis: 0 errors, 1 warning.
+              …
+              $ echo $?
+              1
             """)
 
     @Flag(help: "One object, for programs.") var json = false

@@ -20,7 +20,17 @@ struct BundleCopies {
         }
     }
 
+    /// For Pis that are made: a failure says that they are.
     func write(from deployment: Deployment) throws {
+        do { try copy(from: deployment) } catch let error as SystemCallError {
+            throw CommandFailure(
+                "the copies in \(folder) are not complete", reason: error.description,
+                hint: "the Pis are made; copy their tars by hand: cp \(deployment.identities)/<name>.tar.gz <folder>",
+                exitCode: .cannotCreate)
+        }
+    }
+
+    private func copy(from deployment: Deployment) throws {
         for name in names {
             let temporary = "\(folder)/.\(name).tar.gz.new"
             try removeTree(temporary)
