@@ -187,16 +187,32 @@ struct RenewTests {
         #expect(try lab.certificate("certs/server.pem").carries(dnsName: "new.example"))
     }
 
-    @Test("refuses a receiver's file that is damaged or missing, and a folder that is no deployment")
-    func receiverRefusals() throws {
+    @Test("makes the receiver's file anew where it is damaged or missing, with what names can still be read")
+    func damagedReceiver() throws {
+        try lab.renew(.receiver, hosts: ["old.example"])
         let pem = try lab.folder.read("certs/server.pem")
-        try lab.folder.write(pem.prefix(200), to: "certs/server.pem")
-        #expect(try lab.refusal { try lab.renew(.receiver) }.exitCode == .dataError)
+        let certificate = Array(try lab.certificate("certs/server.pem").pem.utf8)
+        let key = try PrivateKey(pem: SecureBytes(copyOf: pem))
+        for (text, keepsName) in [(certificate, true), (Array(pem.suffix(100)), false), ([], false)] {
+            try lab.folder.write(text, to: "certs/server.pem")
+            try lab.renew(.receiver, within: 30)
+            let new = try lab.certificate("certs/server.pem")
+            #expect(!new.isPaired(with: key) && new.carries(dnsName: "localhost"))
+            #expect(new.carries(dnsName: "old.example") == keepsName)
+            try connect(receiver: Side(receiverOf: lab), pi: Side("north", of: lab))
+        }
         #expect(unlink(lab.folder("certs/server.pem")) == 0)
-        #expect(try lab.refusal { try lab.renew(.receiver) }.message.hasSuffix("certs/server.pem is missing"))
+        try lab.renew(.receiver)
+        try connect(receiver: Side(receiverOf: lab), pi: Side("north", of: lab))
+    }
+
+    @Test("refuses a folder that is no deployment, and one without its authority's key")
+    func noDeployment() throws {
         let empty = try TestDeployment()
         #expect(try empty.refusal { try empty.renew(.all) }.message.hasSuffix("ids.txt is missing"))
         #expect(try namesInFolder(empty.folder.path) == [])
+        #expect(unlink(lab.folder("certs/ca.key")) == 0)
+        #expect(try lab.refusal { try lab.renew(.all) }.hint?.contains("kept elsewhere") == true)
     }
 
     @Test("says that the authority ends, renews up to its end, and nothing after it")

@@ -13,10 +13,10 @@ struct ReceiverRenewal {
 
     func run() throws {
         let old = try oldReceiver()
-        if let within = request.within, let end = old.certificate.notAfter, end > request.now + within,
-            missingHosts(in: old.certificate).isEmpty
+        if let within = request.within, old.key != nil, let certificate = old.certificate,
+            let end = certificate.notAfter, end > request.now + within, missingHosts(in: certificate).isEmpty
         {
-            say("The receiver's certificate is not due: it counts until \(endDate(old.certificate)).")
+            say("The receiver's certificate is not due: it counts until \(endDate(certificate)).")
             return
         }
         let change = try CertificateChange(deployment)
@@ -30,9 +30,11 @@ struct ReceiverRenewal {
         }
     }
 
+    /// What of `server.pem` can be used.
     struct OldReceiver {
-        let certificate: Certificate
-        let key: PrivateKey
+        var certificate: Certificate?
+        /// The certificate's.
+        var key: PrivateKey?
     }
 
     struct NewReceiver {
@@ -45,7 +47,7 @@ struct ReceiverRenewal {
         in change: CertificateChange, _ old: OldReceiver, authority: CertificateAuthority
     ) throws -> NewReceiver {
         let hosts = hosts(old.certificate)
-        let key = request.hasNewKey ? try PrivateKey() : old.key
+        let key = if !request.hasNewKey, let key = old.key { key } else { try PrivateKey() }
         let certificate = try authority.receiverCertificate(
             for: key, hosts: hosts,
             validity: Validity(now: request.now, days: request.days ?? Lifetime.leafDays))
@@ -57,22 +59,20 @@ struct ReceiverRenewal {
         return NewReceiver(certificate: certificate, hosts: hosts)
     }
 
+    /// A file that is missing or damaged is made anew: the Pis look at the root and at the name, not at the key.
     func oldReceiver() throws -> OldReceiver {
         let path = deployment.receiver
         guard try fileStatus(path) != nil else {
-            throw CommandFailure(
-                "\(path) is missing", hint: "the next provision new-pi makes it", exitCode: .configuration)
+            say("\(path) is missing: a new key is made.")
+            return OldReceiver()
         }
         let pem = try readFile(path, limit: 1 << 20)
-        guard let certificate = try? Certificate.all(inPEM: pem).first,
-            let key = try? PrivateKey(pem: SecureBytes(copyOf: pem)), certificate.isPaired(with: key)
-        else {
-            throw CommandFailure(
-                "\(path) does not hold a certificate and its key",
-                hint: "put it back from your copy; or move it away and run provision new-pi, which makes another",
-                exitCode: .dataError)
+        let certificate = try? Certificate.all(inPEM: pem).first
+        if let key = try? PrivateKey(pem: SecureBytes(copyOf: pem)), certificate?.isPaired(with: key) == true {
+            return OldReceiver(certificate: certificate, key: key)
         }
-        return OldReceiver(certificate: certificate, key: key)
+        say("\(path) does not hold a certificate and its key: a new key is made.")
+        return OldReceiver(certificate: certificate)
     }
 
     func tell(_ new: NewReceiver) {
@@ -89,8 +89,8 @@ struct ReceiverRenewal {
     }
 
     /// Those of the old certificate, so that no client loses its way; then this host's of today, and those wished.
-    private func hosts(_ old: Certificate) -> [HostName] {
-        let kept = old.subjectAlternativeNames.compactMap { name -> HostName? in
+    private func hosts(_ old: Certificate?) -> [HostName] {
+        let kept = (old?.subjectAlternativeNames ?? []).compactMap { name -> HostName? in
             switch name {
             case .dns(let text), .address(let text): HostName(text)
             default: nil
