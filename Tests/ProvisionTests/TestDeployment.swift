@@ -8,6 +8,10 @@ import UploadProtocol
 
 @testable import Provision
 
+/// What `check` names for a Pi, north, that has two secrets: first the Pi gets the new one.
+let endOfRotation =
+    "provision bundle north, bring it to the Pi, and once that has sent something: provision rotate north --finish"
+
 /// A deployment of one test's own, in a folder of its own.
 final class TestDeployment {
     static let now = Int64(Date().timeIntervalSince1970)

@@ -169,7 +169,8 @@ struct RefusalTests {
             let other = "0123456789abcdef"
             try receiver.folder.write(Array("\(digits) pi-01\n\(other) pi-02\n".utf8), to: "ids.txt")
             #expect(try await receiver.answer(to: receiver.request(path: "1")).status == 201)
-            try receiver.folder.write(Array("\(other) pi 02\n".utf8), to: "ids.txt")
+            try receiver.folder.write(
+                Array("# revoked 2026-11-22: \(digits) pi-01\n\(other) pi 02\n".utf8), to: "ids.txt")
             let refused = try await receiver.answer(to: receiver.request(path: "2"))
             #expect(refused.code == "authentication-failed")
             var kept = receiver.request(pi: "pi-02", path: "2")

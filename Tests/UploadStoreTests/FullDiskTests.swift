@@ -94,7 +94,7 @@ private struct Filler {
     let path: String
 
     func fill() throws {
-        let file = try #require(fopen(path, "w"))
+        let file = try #require(fopen(path, "we"))
         setbuf(file, nil)
         // To the last block: what a large piece leaves, a small one takes.
         for size in [1 << 20, 1 << 12, 1 << 10] {

@@ -34,6 +34,12 @@ struct AuthorityCheck {
         }
         let isChanging = (try? fileStatus(deployment.nextAuthorityKey)) ?? nil != nil
         let mend = isChanging ? "provision renew --ca --finish" : "provision renew --ca"
+        if isChanging {
+            findings.append(
+                .warning(
+                    deployment.nextAuthorityKey, "a new authority is taking the place of the old one",
+                    mend: "provision renew --ca, which goes on with it and tells how far it is"))
+        }
         findings += roots.flatMap { root in
             ending(root, path, now: now, days: Self.warningDays, mend: mend) + profile(of: root)
         }

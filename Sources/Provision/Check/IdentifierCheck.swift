@@ -64,7 +64,9 @@ struct IdentifierCheck {
             findings.append(
                 .warning(
                     path, "\(name) has \(secrets.count) secrets that count",
-                    mend: "provision rotate \(name) --finish"))
+                    mend:
+                        "provision bundle \(name), bring it to the Pi, and once that has sent something: provision rotate \(name) --finish"
+                ))
         }
     }
 

@@ -47,7 +47,7 @@ struct PiCheck {
             return open + [
                 .warning(
                     folder, "\(deployment.identifiers) has no line of it: it is shut out, though nobody revoked it",
-                    mend: "provision restore \(name)")
+                    mend: "provision revoke \(name), if that is meant; else provision restore \(name)")
             ]
         }
         return open + (try identity(name)) + (try companions(name))
@@ -81,14 +81,18 @@ struct PiCheck {
         } catch {
             let path = (error as? UnusableFile)?.path ?? (error as? SystemCallError)?.path ?? folder
             let hasBundle = try fileStatus(deployment.bundle(of: name)) != nil
-            return [
-                .error(
-                    path, words(error),
-                    mend: hasBundle ? unpack(name) : "provision revoke \(name), then provision new-pi")
-            ]
+            // With its line it works: a new key leaves its secret as it is.
+            let anew =
+                identifiers.named[name] == nil
+                ? "provision revoke \(name), then provision new-pi" : "provision renew \(name) --new-key"
+            return [.error(path, words(error), mend: hasBundle ? unpack(name) : anew)]
         }
         let path = "\(folder)/\(PiIdentity.certificateFile)"
-        let renew = "provision renew \(name)"
+        // What is kept may be another Pi's: then its key is of no use.
+        let isOwn = identity.certificate.subjectAlternativeNames.contains { alternative in
+            if case .uri(let uri) = alternative { uri.hasSuffix("/pi/\(name)") } else { false }
+        }
+        let renew = "provision renew \(name)\(isOwn ? "" : " --new-key")"
         var findings = profile(
             identity.certificate, path, roots: authority.roots, purpose: .clientAuthentication, now: now, mend: renew
         ) { chain in

@@ -1,3 +1,4 @@
+import CommandSupport
 import Files
 import Glibc
 
@@ -23,8 +24,14 @@ struct CertificateChange {
     /// and so does the right to read that somebody gave to its group.
     func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws {
         let staged = "\(deployment.unfinishedChange)/\(lastComponent(of: path))"
-        guard let old = try fileStatus(path), old.isRegularFile else {
+        guard let old = try fileStatus(path) else {
             return try writeNewFile(staged, bytes, mode: mode)
+        }
+        guard old.isRegularFile else {
+            // A link would be replaced, and the file that it points at, on a stick perhaps, stay as it was.
+            throw CommandFailure(
+                "\(path) is not a regular file", reason: "it could not be replaced as a whole",
+                hint: "put the file itself there instead of a link", exitCode: .dataError)
         }
         try writeNewFile(staged, bytes, mode: mode | old.permissions & 0o040)
         let file = try FileDescriptor(opening: staged, O_RDONLY)

@@ -12,6 +12,16 @@ final class DeploymentLock {
         try acquire(LOCK_EX, waiting)
         try CertificateChange.finishInterrupted(deployment)
         try removeTree(deployment.unpacked)
+        try removeTemporaries(deployment)
+    }
+
+    /// Where files cannot be without a name, an interrupted run leaves one: a second copy of a key, perhaps.
+    private func removeTemporaries(_ deployment: Deployment) throws {
+        for folder in [deployment.certificates, deployment.receiverCertificates] where try fileStatus(folder) != nil {
+            for name in try namesInFolder(folder) where name.hasPrefix(".tmp-") && name.utf8.count == 11 {
+                try removeTree("\(folder)/\(name)")
+            }
+        }
     }
 
     /// Only waits until no other run changes the folder, and keeps it so; `nil` where none ever has. Changes nothing.

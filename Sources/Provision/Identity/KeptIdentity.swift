@@ -35,7 +35,9 @@ extension Deployment {
                 throw unusable("\(folder)/\(PiIdentity.certificateFile)", "it is not the certificate of \(name)")
             }
             return KeptIdentity(
-                identity: identity, roots: try readFile("\(folder)/\(PiIdentity.rootsFile)", limit: 1 << 20))
+                identity: identity,
+                // Whatever it is, it is written anew from the authority's.
+                roots: (try? readFile("\(folder)/\(PiIdentity.rootsFile)", limit: 1 << 20)) ?? [])
         } catch let error as UnusableFile {
             throw unusable(error.path, error.reason)
         } catch let error as SystemCallError {

@@ -13,7 +13,8 @@ import UploadProtocol
 /// 3. When all have it, the receiver gets a certificate of the new root, and the old root is dropped.
 ///
 /// `ca.next.key` is there from 1 to 3: it signs Pis, `ca.key` signs the receiver. `begin` and `finish` change `certs/` in
-/// one moment each, and the bundles after it; either is simply run again after an interruption.
+/// one moment each, and the bundles after it; after an interruption `begin`
+/// is simply run again, and `check` names the bundles that `finish` did not come to.
 struct AuthorityChange {
     let deployment: Deployment
     let setUp: ExistingSetUp
@@ -43,18 +44,21 @@ struct AuthorityChange {
         guard setUp.authority.isChanging else {
             throw CommandFailure(
                 "no authority is being changed here", reason: "there is no \(deployment.nextAuthorityKey)",
-                hint: "it begins with: provision renew --ca", exitCode: .usage)
+                hint:
+                    "it begins with: provision renew --ca. If a --finish was interrupted, provision check names what is left to do",
+                exitCode: .usage)
         }
         try checkClock(request.now, notBefore: setUp.authority.authority)
         let pis = try PiProgress.all(deployment, setUp.identifiers, setUp.authority)
-        let late = pis.filter { $0.state == .oldBundle || $0.state == .notKept }
+        let late = pis.filter { [.oldBundle, .notKept, .otherSecret].contains($0.state) }
         guard late.isEmpty else {
             throw CommandFailure(
                 "the old root cannot be dropped yet",
                 reason: "of these Pis there is no bundle of the new one: \(list(late.map(\.name)))",
                 hint: """
                     make it: provision renew --ca; with a new key where the old one is not kept: \
-                    provision renew <name> --new-key. A Pi that is no more: take its line out of \(deployment.identifiers)
+                    provision renew <name> --new-key; with a new secret where ids.txt has another one: \
+                    provision rotate <name>. A Pi that is no more: take its line out of \(deployment.identifiers)
                     """, exitCode: .temporaryFailure)
         }
         let unknown = pis.filter { $0.state == .newBundle }
@@ -146,6 +150,7 @@ struct AuthorityChange {
             (PiProgress.State.installed, "done       new root and certificate brought to the Pi"),
             (.newBundle, "to copy    new bundle made; whether the Pi has it is not known here"),
             (.notKept, "key gone   no usable files here; run provision renew <name> --new-key"),
+            (.otherSecret, "unlike     ids.txt has another secret than the files here; run provision rotate <name>"),
             (.shutOut, "shut out   no line in ids.txt; nothing to do"),
         ] where !names(state).isEmpty {
             say("  \(words): \(list(names(state)))")

@@ -101,7 +101,8 @@ struct IdentityRenewal {
                 ? "\(deployment.identifiers) has another secret for it than its kept files"
                 : "\(deployment.identifiers) has no line of it",
             hint: isListed
-                ? "put the right secret back, or make another Pi" : "let it in again first: provision restore \(name)",
+                ? "put the right secret back, or give it a new one: provision rotate \(name)"
+                : "let it in again first: provision restore \(name)",
             exitCode: .dataError)
     }
 

@@ -15,6 +15,8 @@ struct PiProgress {
         case installed
         /// Neither folder nor tar is here, or they cannot be used.
         case notKept
+        /// `ids.txt` has another secret for it than what is kept here: a working Pi, of which no bundle can be made.
+        case otherSecret
         /// `ids.txt` does not have it: it takes no part.
         case shutOut
     }
@@ -46,7 +48,9 @@ struct PiProgress {
         _ kept: KeptIdentity, _ deployment: Deployment, _ identifiers: IdentifierFile, _ authority: LocalAuthority
     ) throws -> State {
         let name = kept.identity.name
-        guard identifiers.list.secrets(for: name).contains(kept.identity.secret) else { return .shutOut }
+        guard identifiers.list.secrets(for: name).contains(kept.identity.secret) else {
+            return identifiers.list.named[name] == nil ? .shutOut : .otherSecret
+        }
         let roots = Set((try? Certificate.all(inPEM: kept.roots))?.map(\.fingerprint) ?? [])
         guard kept.identity.certificate.isSigned(by: authority.authority.certificate),
             roots.contains(authority.authority.certificate.fingerprint)

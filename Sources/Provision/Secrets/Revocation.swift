@@ -1,5 +1,6 @@
 import CommandSupport
 import Files
+import OpenSSL
 import UploadProtocol
 
 /// `provision revoke` and `provision restore`.
@@ -16,6 +17,7 @@ struct Revocation {
                 if let day = identifiers.dayOfRevocation(of: name) {
                     say("\(name) was revoked already, on \(day).")
                 } else {
+                    try noteRevocation(of: name)
                     say("\(name) has no line in \(deployment.identifiers): it is shut out already.")
                 }
                 return warnOfBareLines(identifiers, name)
@@ -24,8 +26,19 @@ struct Revocation {
                 file.replace { $0.isActive(of: name) ? $0.revoked(on: date(now)) : nil }
             }
             say("Revoked \(name): the receiver refuses it from its next request on.")
+            say("A receiver that runs on another computer has an ids.txt of its own: take the line out there too.")
             say("To undo it: provision restore \(name)")
             warnOfBareLines(identifiers, name)
+        }
+    }
+
+    /// For a line that somebody took out by hand: says that it was meant, for `check` and `restore`.
+    private func noteRevocation(of name: PiName) throws {
+        guard let secret = try? PiIdentity(reading: deployment.identity(of: name), name: name).secret else { return }
+        try IdentifierFile.edit(deployment.identifiers) { file in
+            guard file.list.named[name] == nil, !file.contains(secret) else { return }
+            file.append(secret, for: name)
+            file.replace { $0.isActive(of: name) ? $0.revoked(on: date(now)) : nil }
         }
     }
 
@@ -42,11 +55,30 @@ struct Revocation {
             } else {
                 let secret = try PiIdentity(reading: deployment.identity(of: name), name: name).secret
                 try IdentifierFile.edit(deployment.identifiers) { file in
-                    guard !file.contains(secret) else { throw secretIsAnothers(name) }
+                    let isAnothers =
+                        file.list.bare.contains(secret)
+                        || file.list.named.contains { $0.key != name && $0.value.contains(secret) }
+                    guard !isAnothers else { throw secretIsAnothers(name) }
                     file.append(secret, for: name)
                 }
             }
+            tellWhetherAccepted(name)
+        }
+    }
+
+    /// Its certificate may have ended meanwhile, or come from a root that was dropped.
+    private func tellWhetherAccepted(_ name: PiName) {
+        do {
+            let roots = try Certificate.all(inPEM: readFile(deployment.authorityCertificate, limit: 1 << 20))
+            let identity = try PiIdentity(reading: deployment.identity(of: name), name: name)
+            _ = try VerifiedChain(
+                verifying: identity.certificate, roots: roots, purpose: .clientAuthentication, at: now)
             say("Restored \(name): the receiver accepts it again.")
+        } catch {
+            say(
+                "Restored the line of \(name). But its certificate, as far as it is kept here, does not count: \(error)."
+            )
+            say("Make a new one: provision renew \(name)")
         }
     }
 

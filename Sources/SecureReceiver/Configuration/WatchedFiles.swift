@@ -10,6 +10,7 @@ struct PartlyUsable<Value: Sendable>: Error, CustomStringConvertible {
     var description: String { "\(reason)" }
 }
 
+private let retryEvery = Duration.seconds(1)
 private let remindEvery = Duration.seconds(300)
 
 /// A value that is made of files, and made anew as soon as one of them changes: all of the new one or all of the old.
@@ -18,6 +19,7 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         var value: Value
         /// `nil` in place of a file that was not there.
         var versions: [FileVersion?]
+        var triedAt = ContinuousClock.Instant.now
         var failure: (text: String, toldAt: ContinuousClock.Instant)?
     }
 
@@ -45,9 +47,10 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     var current: Value {
         state.withLock { state in
             let versions = paths.map { FileVersion($0) }
-            if versions != state.versions || state.versions.contains(where: { $0?.isRecent ?? true }) {
-                reload(&state, versions)
-            }
+            let isDoubtful = state.versions.contains { $0?.isRecent ?? true }
+            // What failed once, for want of descriptors perhaps, may succeed without the file changing again.
+            let isDue = state.failure != nil && .now - state.triedAt > retryEvery
+            if versions != state.versions || isDoubtful || isDue { reload(&state, versions) }
             return state.value
         }
     }
@@ -55,12 +58,14 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     private func reload(_ state: inout State, _ versions: [FileVersion?]) {
         let isChange = versions != state.versions
         state.versions = versions
+        state.triedAt = .now
         do {
             state.value = try load(state.value)
             if isChange || state.failure != nil { logger.info("\(what) read again", metadata: ["files": "\(paths)"]) }
             state.failure = nil
         } catch {
-            if let usable = (error as? PartlyUsable<Value>)?.value { state.value = usable }
+            let usable = (error as? PartlyUsable<Value>)?.value
+            if let usable { state.value = usable }
             // Said now and then, not at each look: somebody believes that a line taken out counts.
             let text = "\(error)"
             guard state.failure?.text != text || state.failure.map({ .now - $0.toldAt > remindEvery }) ?? true else {
@@ -68,7 +73,7 @@ final class WatchedFiles<Value: Sendable>: Sendable {
             }
             state.failure = (text, .now)
             logger.error(
-                "\(what) unusable, what they said before still counts, less what was taken out",
+                "\(what) unusable, what they said before still counts\(usable == nil ? "" : ", less what was taken out")",
                 metadata: ["files": "\(paths)", "error": "\(error)"])
         }
     }
