@@ -84,6 +84,18 @@ struct NewPiTests {
         #expect(secret == PiSecret("00000000000000cc".utf8))
     }
 
+    @Test("is refused inside of a deployment, and nothing is made there")
+    func insideAnother() throws {
+        try lab.newPi()
+        for folder in ["pis", "certs", "pis/pi-01"] {
+            let inside = Deployment(folder: lab.folder(folder))
+            let before = lab.folder.files()
+            let failure = try lab.refusal { _ = try DeploymentLock(inside) {} }
+            #expect(failure.message == "this folder lies inside of a deployment")
+            #expect(lab.folder.files() == before)
+        }
+    }
+
     @Test("takes the next number that nothing has")
     func numbers() throws {
         try lab.folder.write("00000000000000aa pi-01\n00000000000000bb pi-04\n".utf8, to: "ids.txt")

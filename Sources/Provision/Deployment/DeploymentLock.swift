@@ -7,6 +7,7 @@ final class DeploymentLock {
 
     /// Waits while another run has it. `waiting` is called once before that. Whoever gets it finds no change half made.
     init(_ deployment: Deployment, waiting: () -> Void) throws {
+        try deployment.refuseInsideAnother()
         try makeFolder(deployment.certificates, mode: 0o700)
         file = try FileDescriptor(opening: deployment.lock, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
         try acquire(LOCK_EX, waiting)
