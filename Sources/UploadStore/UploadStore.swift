@@ -53,6 +53,11 @@ package final class UploadStore: Sendable {
         }
     }
 
+    deinit {
+        // Not by the close alone: a program that is being started at this moment holds our descriptors until its exec(3).
+        flock(lock.number, LOCK_UN)
+    }
+
     /// Starts an upload of `size` bytes. Never waits for a disk to sync. What can be refused early is: a path that cannot be
     /// stored, and a size for which there is no room beside the other uploads under way.
     package func begin(pi: PiName, path: UploadPath, size: Int64) throws(StoreError) -> IncomingUpload {

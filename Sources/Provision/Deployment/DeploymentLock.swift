@@ -25,6 +25,11 @@ final class DeploymentLock {
         }
     }
 
+    deinit {
+        // Not by the close alone: a program that is being started at this moment holds our descriptors until its exec(3).
+        flock(file.number, LOCK_UN)
+    }
+
     /// Only waits until no other run changes the folder, and keeps it so; `nil` where none ever has. Changes nothing.
     init?(reading deployment: Deployment, waiting: () -> Void) throws {
         guard try fileStatus(deployment.lock) != nil else { return nil }
