@@ -18,7 +18,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = Never
     typealias OutboundOut = HTTPServerResponsePart
 
-    private enum Inbound {
+    enum Inbound {
         case awaitingHead
         case receiving(Reception)
         /// The body of a refused request, read and thrown away so that the connection can go on.
@@ -27,30 +27,30 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case finished
     }
 
-    private struct Reception {
+    struct Reception {
         let slot: ResponseQueue.Slot
         let underWay: UploadUnderWay
         /// The client sends nothing behind this request.
         let closesConnection: Bool
     }
 
-    private let receiver: Receiver
-    private let credentials: Credentials
-    private let mostInFlight: Int
-    private let logger: Logger
-    private var pi: PiName?
-    private var inbound = Inbound.awaitingHead
-    private var queue = ResponseQueue()
-    private var holdsReadBack = false
-    private var isDraining = false
-    private var inputIsClosed = false
-    private var isClosing = false
-    private var lastWritten: EventLoopFuture<Void>?
-    private var hasUnflushedOutput = false
+    let receiver: Receiver
+    let credentials: Credentials
+    let mostInFlight: Int
+    let logger: Logger
+    var pi: PiName?
+    var inbound = Inbound.awaitingHead
+    var queue = ResponseQueue()
+    var holdsReadBack = false
+    var isDraining = false
+    var inputIsClosed = false
+    var isClosing = false
+    var lastWritten: EventLoopFuture<Void>?
+    var hasUnflushedOutput = false
 
     /// A refused body up to this size is thrown away; for a longer one the connection is given up instead.
-    private static let largestDiscardedBody: Int64 = 64 * 1024
-    private static let lingerTime = TimeAmount.seconds(2)
+    static let largestDiscardedBody: Int64 = 64 * 1024
+    static let lingerTime = TimeAmount.seconds(2)
 
     init(receiver: Receiver, credentials: Credentials, mostInFlight: Int, logger: Logger) {
         self.receiver = receiver
@@ -136,158 +136,6 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    // MARK: Refusals
-
-    private func refuse(_ refusal: Refusal, _ raw: HTTPRequestHead, context: ChannelHandlerContext) {
-        log(refusal, pi: pi)
-        var response = pi.map { Response(refusal, pi: $0) } ?? Response(status: refusal.problem.status)
-        response.omitsBody = raw.method == .HEAD
-        // After a malformed head nobody knows where the next one begins; and a client that waits for 100 may or may not
-        // send its body after another answer (RFC 9110, section 10.1.1).
-        response.closesConnection =
-            refusal.problem == .malformedRequest || refusal.problem == .draining || !raw.isKeepAlive
-            || raw.headers.contains(name: "expect")
-        refuseOrAnswer(response, of: raw, context: context)
-    }
-
-    /// For an answer that does not wait for the body.
-    private func refuseOrAnswer(_ response: Response, of raw: HTTPRequestHead, context: ChannelHandlerContext) {
-        var response = response
-        let length = raw.headers.first(name: "content-length").flatMap { Int64($0) } ?? 0
-        if length > Self.largestDiscardedBody || raw.headers.contains(name: "transfer-encoding") {
-            response.closesConnection = true
-        }
-        inbound = response.closesConnection ? .finished : .discarding
-        complete(queue.append(), response, context: context)
-    }
-
-    private func log(_ refusal: Refusal, pi: PiName?) {
-        logger.notice(
-            "request refused",
-            metadata: ["pi": "\(pi?.text ?? "-")", "code": "\(refusal.problem.code)", "detail": "\(refusal.detail)"])
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case HTTPParserError.invalidEOFState:
-            // A cut connection, not a malformed request.
-            if case .receiving(let reception) = inbound {
-                let (upload, incoming) = (reception.underWay.upload, reception.underWay.incoming)
-                logger.notice(
-                    "upload cut off",
-                    metadata: [
-                        "pi": "\(upload.pi)", "path": "\(upload.path)", "received": "\(incoming.received)",
-                        "size": "\(upload.size)",
-                    ])
-                queue.removeLast()
-            }
-            inbound = .finished
-        case is HTTPParserError, is NIOHTTPDecoderError:
-            refuseUnreadable(error, context: context)
-        case let error as TLSError:
-            logger.notice("connection refused", metadata: ["reason": "\(error)"])
-        default:
-            logger.debug("connection broken", metadata: ["reason": "\(error)"])
-            context.close(promise: nil)
-        }
-    }
-
-    private func refuseUnreadable(_ error: any Error, context: ChannelHandlerContext) {
-        let slot: ResponseQueue.Slot
-        switch inbound {
-        case .finished: return
-        case .receiving(let reception): slot = reception.slot
-        case .awaitingHead, .discarding: slot = queue.append()
-        }
-        inbound = .finished
-        let refusal =
-            (error as? HTTPParserError) == .headerOverflow
-            ? Refusal(.headerTooLarge, "The request's header is larger than this receiver reads.")
-            : Refusal(.malformedRequest, "The request is not HTTP/1.1 that can be read in one way only.")
-        log(refusal, pi: pi)
-        var response = pi.map { Response(refusal, pi: $0) } ?? Response(status: refusal.problem.status)
-        response.closesConnection = true
-        complete(slot, response, context: context)
-        flushOutput(context: context)
-    }
-
-    // MARK: Answers
-
-    private func complete(_ slot: ResponseQueue.Slot, _ response: Response, context: ChannelHandlerContext) {
-        queue.complete(slot, with: response)
-        writeReadyResponses(context: context)
-    }
-
-    private func writeReadyResponses(context: ChannelHandlerContext) {
-        while let output = queue.next() {
-            hasUnflushedOutput = true
-            switch output {
-            case .goAhead:
-                write(.head(HTTPResponseHead(version: .http1_1, status: .continue)), context: context)
-            case .response(let response):
-                lastWritten = write(response, context: context)
-                if response.closesConnection { return closeLingering(context: context) }
-            }
-        }
-        closeIfDone(context: context)
-        readOnIfPossible(context: context)
-    }
-
-    /// Returns when it is out.
-    private func write(_ response: Response, context: ChannelHandlerContext) -> EventLoopFuture<Void> {
-        let written = context.eventLoop.makePromise(of: Void.self)
-        let parts = response.http1Parts(date: receiver.now)
-        for part in parts.dropLast() { write(part, context: context) }
-        context.write(wrapOutboundOut(parts[parts.count - 1]), promise: written)
-        return written.futureResult
-    }
-
-    private func write(_ part: HTTPServerResponsePart, context: ChannelHandlerContext) {
-        context.write(wrapOutboundOut(part), promise: nil)
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        flushOutput(context: context)
-        context.fireChannelReadComplete()
-    }
-
-    private func flushOutput(context: ChannelHandlerContext) {
-        guard hasUnflushedOutput else { return }
-        hasUnflushedOutput = false
-        context.flush()
-    }
-
-    // MARK: Reading no faster than the work gets done
-
-    func read(context: ChannelHandlerContext) {
-        guard isBusy(context) else { return context.read() }
-        holdsReadBack = true
-        guard isWithoutRoom else { return }
-        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        receiver.limit.whenThereIsRoom { [eventLoop = context.eventLoop] in
-            eventLoop.execute { bound.value.handler.readOnIfPossible(context: bound.value.context) }
-        }
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        readOnIfPossible(context: context)
-        context.fireChannelWritabilityChanged()
-    }
-
-    private func readOnIfPossible(context: ChannelHandlerContext) {
-        guard holdsReadBack else { return }
-        holdsReadBack = false
-        read(context: context)
-    }
-
-    /// A client that does not read its answers is not read either.
-    private func isBusy(_ context: ChannelHandlerContext) -> Bool {
-        queue.count >= mostInFlight || !context.channel.isWritable || isWithoutRoom
-    }
-
-    /// A handshake goes on all the same, and so does an upload that is half here: it is the ones under way that make room.
-    private var isWithoutRoom: Bool { pi != nil && !isReceiving && receiver.limit.isReached }
-
     // MARK: The connection's beginning and end
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -316,31 +164,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
-    private var isReceiving: Bool {
+    var isReceiving: Bool {
         if case .receiving = inbound { true } else { false }
-    }
-
-    private func closeIfDone(context: ChannelHandlerContext) {
-        guard queue.isEmpty, inputIsClosed || isDraining else { return }
-        if case .discarding = inbound { return }  // Closing now could reset the connection under the answer.
-        closeLingering(context: context)
-    }
-
-    /// Closes our direction first: a full close with unread data would reset the connection, and the peer might lose the
-    /// last answer.
-    private func closeLingering(context: ChannelHandlerContext) {
-        guard !isClosing else { return }
-        isClosing = true
-        inbound = .finished
-        hasUnflushedOutput = false
-        context.flush()
-        // Not before the last answer is out, however slowly the peer takes it.
-        let lastWritten = lastWritten ?? context.eventLoop.makeSucceededVoidFuture()
-        lastWritten.assumeIsolated().whenComplete { _ in
-            context.close(mode: .output, promise: nil)
-            context.eventLoop.assumeIsolated().scheduleTask(in: self.inputIsClosed ? .zero : Self.lingerTime) {
-                context.close(promise: nil)
-            }
-        }
     }
 }

@@ -1,0 +1,83 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOOpenSSL
+import OpenSSL
+import UploadProtocol
+import UploadStore
+
+/// What a request is refused for, and what a broken connection means.
+extension HTTPConnectionHandler {
+    func refuse(_ refusal: Refusal, _ raw: HTTPRequestHead, context: ChannelHandlerContext) {
+        log(refusal, pi: pi)
+        var response = pi.map { Response(refusal, pi: $0) } ?? Response(status: refusal.problem.status)
+        response.omitsBody = raw.method == .HEAD
+        // After a malformed head nobody knows where the next one begins; and a client that waits for 100 may or may not
+        // send its body after another answer (RFC 9110, section 10.1.1).
+        response.closesConnection =
+            refusal.problem == .malformedRequest || refusal.problem == .draining || !raw.isKeepAlive
+            || raw.headers.contains(name: "expect")
+        refuseOrAnswer(response, of: raw, context: context)
+    }
+
+    /// For an answer that does not wait for the body.
+    func refuseOrAnswer(_ response: Response, of raw: HTTPRequestHead, context: ChannelHandlerContext) {
+        var response = response
+        let length = raw.headers.first(name: "content-length").flatMap { Int64($0) } ?? 0
+        if length > Self.largestDiscardedBody || raw.headers.contains(name: "transfer-encoding") {
+            response.closesConnection = true
+        }
+        inbound = response.closesConnection ? .finished : .discarding
+        complete(queue.append(), response, context: context)
+    }
+
+    func log(_ refusal: Refusal, pi: PiName?) {
+        logger.notice(
+            "request refused",
+            metadata: ["pi": "\(pi?.text ?? "-")", "code": "\(refusal.problem.code)", "detail": "\(refusal.detail)"])
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case HTTPParserError.invalidEOFState:
+            // A cut connection, not a malformed request.
+            if case .receiving(let reception) = inbound {
+                let (upload, incoming) = (reception.underWay.upload, reception.underWay.incoming)
+                logger.notice(
+                    "upload cut off",
+                    metadata: [
+                        "pi": "\(upload.pi)", "path": "\(upload.path)", "received": "\(incoming.received)",
+                        "size": "\(upload.size)",
+                    ])
+                queue.removeLast()
+            }
+            inbound = .finished
+        case is HTTPParserError, is NIOHTTPDecoderError:
+            refuseUnreadable(error, context: context)
+        case let error as TLSError:
+            logger.notice("connection refused", metadata: ["reason": "\(error)"])
+        default:
+            logger.debug("connection broken", metadata: ["reason": "\(error)"])
+            context.close(promise: nil)
+        }
+    }
+
+    private func refuseUnreadable(_ error: any Error, context: ChannelHandlerContext) {
+        let slot: ResponseQueue.Slot
+        switch inbound {
+        case .finished: return
+        case .receiving(let reception): slot = reception.slot
+        case .awaitingHead, .discarding: slot = queue.append()
+        }
+        inbound = .finished
+        let refusal =
+            (error as? HTTPParserError) == .headerOverflow
+            ? Refusal(.headerTooLarge, "The request's header is larger than this receiver reads.")
+            : Refusal(.malformedRequest, "The request is not HTTP/1.1 that can be read in one way only.")
+        log(refusal, pi: pi)
+        var response = pi.map { Response(refusal, pi: $0) } ?? Response(status: refusal.problem.status)
+        response.closesConnection = true
+        complete(slot, response, context: context)
+        flushOutput(context: context)
+    }
+}
