@@ -66,4 +66,30 @@ package final class FileDescriptor: Sendable {
             guard errno == EINTR else { throw SystemCallError("read", path) }
         }
     }
+
+    /// The next byte to be read or written is this one.
+    package func seek(to offset: Int64) throws(SystemCallError) {
+        guard lseek(number, off_t(offset), SEEK_SET) >= 0 else { throw SystemCallError("seek in", path) }
+    }
+
+    package func truncate(to size: Int64) throws(SystemCallError) {
+        while ftruncate(number, off_t(size)) != 0 {
+            guard errno == EINTR else { throw SystemCallError("truncate", path) }
+        }
+    }
+
+    /// Writes there, wherever the next byte would have gone (pwrite(2)).
+    package func write(_ bytes: [UInt8], at offset: Int64) throws(SystemCallError) {
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                pwrite(number, $0.baseAddress! + done, $0.count - done, off_t(offset) + off_t(done))
+            }
+            if count < 0 {
+                guard errno == EINTR else { throw SystemCallError("write", path) }
+            } else {
+                done += count
+            }
+        }
+    }
 }

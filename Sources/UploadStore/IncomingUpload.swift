@@ -15,14 +15,16 @@ package final class IncomingUpload: Sendable {
 
     let file: TemporaryFile
     private let reservations: SpaceReservations
-    private let progress = Mutex(Progress())
+    private let progress: Mutex<Progress>
 
     private struct Progress: ~Copyable {
-        var received: Int64 = 0
+        var received: Int64
         /// `nil` once the digest is known.
-        var hash: SHA256? = SHA256()
+        var hash: SHA256?
         var digest: SHA256Digest?
         var unwritten: Int64 = 0
+        /// Bytes that are promised to it and not written yet.
+        var reserved: Int64
     }
 
     /// So much may wait in memory before the disk is told to begin: a sync at the end of a large file would otherwise have
@@ -36,10 +38,24 @@ package final class IncomingUpload: Sendable {
         self.size = size
         self.file = file
         self.reservations = reservations
+        progress = Mutex(Progress(received: 0, hash: SHA256(), reserved: size))
+    }
+
+    /// Goes on with a file that holds as many bytes as `hash` has taken. Takes over the `room` that was reserved for the next.
+    init(
+        resuming announced: AnnouncedFile, content: TemporaryFile, at hash: RunningHash, room: Int64,
+        reserved reservations: SpaceReservations
+    ) {
+        pi = announced.pi
+        path = announced.path
+        size = announced.size
+        file = content
+        self.reservations = reservations
+        progress = Mutex(Progress(received: hash.offset, hash: hash.copy, reserved: room))
     }
 
     deinit {
-        reservations.release(size - received)
+        reservations.release(progress.withLock { $0.reserved })
     }
 
     /// Bytes so far.
@@ -55,11 +71,13 @@ package final class IncomingUpload: Sendable {
             progress.hash?.update(bytes)
             progress.received += count
             progress.unwritten += count
+            let released = min(count, progress.reserved)
+            progress.reserved -= released
+            reservations.release(released)
             guard progress.unwritten >= Self.mostUnwritten else { return }
             progress.unwritten = 0
             do throws(SystemCallError) { try file.startWriting() } catch { throw StoreError(error, needed: size) }
         }
-        reservations.release(count)
     }
 
     /// The SHA-256 of all that was written; to be compared with what the sender signed before the commit.
@@ -69,6 +87,26 @@ package final class IncomingUpload: Sendable {
             let digest = progress.hash.take()?.finish() ?? .ofNothing
             progress.digest = digest
             return digest
+        }
+    }
+
+    /// What has been taken so far; `nil` after `finish()`.
+    var runningHash: RunningHash? {
+        progress.withLock { progress in
+            guard let hash = progress.hash.take() else { return nil }
+            let running = RunningHash(hash.copy(), offset: progress.received)
+            progress.hash = consume hash
+            return running
+        }
+    }
+
+    /// Forgets what came behind an earlier point.
+    func goBack(to earlier: RunningHash) throws(SystemCallError) {
+        try file.file.truncate(to: earlier.offset)
+        try file.file.seek(to: earlier.offset)
+        progress.withLock { progress in
+            progress.received = earlier.offset
+            progress.hash = earlier.copy
         }
     }
 

@@ -21,10 +21,10 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Our own functions throw these two and nothing else.
-    init(any error: any Error) {
+    init(any error: any Error, needed: Int64 = 0) {
         switch error {
         case let error as StoreError: self = error
-        case let error as SystemCallError: self.init(error)
+        case let error as SystemCallError: self.init(error, needed: needed)
         default: preconditionFailure("an error that the store does not know: \(error)")
         }
     }

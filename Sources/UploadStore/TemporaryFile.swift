@@ -55,15 +55,25 @@ final class TemporaryFile: Sendable {
     let file: FileDescriptor
     private let name: String?
     private let directory: Directory
+    private let isKept: Bool
 
     fileprivate init(_ file: FileDescriptor, name: String?, in directory: Directory) {
         self.file = file
         self.name = name
         self.directory = directory
+        isKept = false
+    }
+
+    /// One that has a name, and keeps it when it is let go.
+    init(keeping file: FileDescriptor, name: String, in directory: Directory) {
+        self.file = file
+        self.name = name
+        self.directory = directory
+        isKept = true
     }
 
     deinit {
-        if let name { try? directory.remove(name) }
+        if let name, !isKept { try? directory.remove(name) }
     }
 
     /// Lets the disk begin without waiting for it (sync_file_range(2)).
@@ -86,6 +96,12 @@ final class TemporaryFile: Sendable {
         guard linux_link_unnamed(file.number, target.file.number, newName) == 0 else {
             throw SystemCallError("create", target.path(of: newName))
         }
+    }
+
+    /// The same, and it has no other name afterwards. What has the name already may be replaced.
+    func move(into target: Directory, as newName: String) throws(SystemCallError) {
+        guard let name else { return try link(into: target, as: newName) }
+        try directory.rename(name, into: target, as: newName)
     }
 
     /// Takes the name, whatever has it, in one step.

@@ -94,13 +94,13 @@ extension UploadStore {
 
 extension UploadStore {
     /// A stored file, current or earlier, that holds what was uploaded.
-    private struct Held {
+    struct Held {
         let file: StoredFile
         let folder: Directory
         let name: String
     }
 
-    private func held(
+    func held(
         _ place: Place, in folder: Directory, _ current: StoredFile, digest: SHA256Digest, size: Int64
     ) throws -> Held? {
         if try current.holds(digest, size: size) { return Held(file: current, folder: folder, name: place.name) }
@@ -111,7 +111,7 @@ extension UploadStore {
     }
 
     /// Syncs again what is held: who stored it may have failed or crashed before it was durable.
-    private func acknowledge(
+    func acknowledge(
         _ held: Held, _ digest: SHA256Digest, _ receipt: (Receipt.Result) throws -> SignedReceipt
     ) throws -> SignedReceipt {
         let receiptName = Place.receiptName(of: held.name)

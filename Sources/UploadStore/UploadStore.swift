@@ -9,6 +9,7 @@ package import UploadProtocol
 package final class UploadStore: Sendable {
     /// What a crash had left when this store was opened.
     package let recovery: Recovery
+    package let partials: Partials
 
     let tree: FolderTree
     let temporaries: TemporaryFiles
@@ -20,13 +21,15 @@ package final class UploadStore: Sendable {
 
     /// Opens the folder `path`, which must exist, takes it for this process alone, and repairs what a crash left. The time
     /// this takes follows from what was under way at the crash, not from what is stored.
-    package convenience init(opening path: String) throws(StoreError) {
-        try self.init(opening: path, observe: { _ in })
+    package convenience init(opening path: String, partials: PartialLimits = .init()) throws(StoreError) {
+        try self.init(opening: path, partials: partials, observe: { _ in })
     }
 
-    /// `features`: what the system offers; found out if `nil`. `observe`: told of every step of a commit.
+    /// `features`: what the system offers; found out if `nil`. `clock`: seconds since 1970, for the age of partial uploads.
+    /// `observe`: told of every step of a commit.
     package init(
-        opening path: String, features: SystemFeatures? = nil, observe: @escaping StepObserver
+        opening path: String, features: SystemFeatures? = nil, partials limits: PartialLimits = .init(),
+        clock: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }, observe: @escaping StepObserver
     ) throws(StoreError) {
         do {
             let root = Directory(try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY))
@@ -42,11 +45,16 @@ package final class UploadStore: Sendable {
             temporaries = TemporaryFiles(in: temporary, unnamed: features.unnamedFiles)
             replacements = Replacements(in: replacing, tree: tree, temporaries: temporaries, observe: observe)
             reservations = SpaceReservations(of: root.file)
+            partials = Partials(
+                tree: tree, temporaries: temporaries, reservations: reservations, limits: limits, clock: clock,
+                observe: observe)
             self.observe = observe
 
             let removed = try temporaries.removeAll()
             var recovery = try replacements.recover()
             recovery.temporariesRemoved += removed
+            // After the replacements: one that was undone has given its content back.
+            recovery.partialsRemoved = try partials.sweep()
             self.recovery = recovery
         } catch {
             throw StoreError(any: error)
@@ -76,7 +84,7 @@ package final class UploadStore: Sendable {
     /// Bytes promised to uploads under way that they have not written yet.
     package var reservedSpace: Int64 { reservations.total }
 
-    private func checkNothingIsInTheWay(of place: Place) throws(StoreError) {
+    func checkNothingIsInTheWay(of place: Place) throws(StoreError) {
         guard let folder = try tree.existing(place.folder) else { return }
         do throws(SystemCallError) {
             guard let status = try folder.status(of: place.name), !status.isRegularFile else { return }

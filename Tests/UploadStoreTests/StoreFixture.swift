@@ -79,15 +79,20 @@ func sha256(_ content: some Collection<UInt8>) -> String { SHA256.digest(of: Arr
 private let receiver = Result { try TestLab().receiver() }
 
 func signReceipt(for upload: IncomingUpload, result: Receipt.Result) throws -> SignedReceipt {
+    let file = AnnouncedFile(
+        pi: upload.pi, path: upload.path, size: upload.size, digest: upload.finish(), modified: nil)
+    return try signReceipt(for: file, result: result)
+}
+
+func signReceipt(for file: AnnouncedFile, result: Receipt.Result) throws -> SignedReceipt {
     let identity = try receiver.get()
     let now = Int64(Date().timeIntervalSince1970)
-    let digest = upload.finish()
     let receipt = Receipt(
-        pi: upload.pi, path: upload.path, size: upload.size, digest: digest, received: now, result: result)
+        pi: file.pi, path: file.path, size: file.size, digest: file.digest, received: now, result: result)
     return try SignedReceipt(
         signing: receipt,
         context: .init(
             status: result == .created ? 201 : 200, method: "PUT", authority: "localhost:3500",
-            path: MessagePath.file(upload.path), requestDigest: digest),
+            path: MessagePath.file(file.path), requestDigest: file.digest),
         created: now, certificate: identity.certificate.fingerprint, key: identity.key)
 }

@@ -46,8 +46,20 @@ package struct SHA256: ~Copyable, Sendable {
         self.context = context
     }
 
+    private init(takingOwnershipOf context: OpaquePointer) {
+        self.context = context
+    }
+
     deinit {
         EVP_MD_CTX_free(context)
+    }
+
+    /// Another one that has taken the same input so far.
+    package borrowing func copy() -> SHA256 {
+        guard let copied = EVP_MD_CTX_new(), EVP_MD_CTX_copy_ex(copied, context) == 1 else {
+            preconditionFailure("\(OpenSSLError.fromQueue("copying a SHA-256"))")
+        }
+        return SHA256(takingOwnershipOf: copied)
     }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {

@@ -1,3 +1,6 @@
+import UploadProtocol
+import UploadStore
+
 /// Everything that a receiver is told, with the defaults that fit the folder where `provision` ran.
 struct ReceiverConfiguration: Sendable {
     /// PEM: the certificate, its chain, and the private key unless `key` names another file.
@@ -30,6 +33,11 @@ struct ReceiverConfiguration: Sendable {
     var idleSeconds: Int64 = 120
     /// Seconds for which a stopping receiver waits for what is under way. The default is 30.
     var drainSeconds: Int64 = 30
+
+    /// Bytes above which a `PUT` that is cut off can be gone on with in parts. The default is 4 MiB.
+    var resumableAbove = ResumableUpload.defaultThreshold
+    /// Of uploads that wait for their next part. The default is 64 a Pi, each for 7 days.
+    var partials = PartialLimits()
 
     init(certificate: String) {
         self.certificate = certificate

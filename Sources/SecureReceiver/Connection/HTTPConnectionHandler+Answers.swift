@@ -72,7 +72,7 @@ extension HTTPConnectionHandler {
 
     /// A client that does not read its answers is not read either.
     private func isBusy(_ context: ChannelHandlerContext) -> Bool {
-        queue.count >= mostInFlight || !context.channel.isWritable || isWithoutRoom
+        isPreparing || queue.count >= mostInFlight || !context.channel.isWritable || isWithoutRoom
     }
 
     /// A handshake goes on all the same, and so does an upload that is half here: it is the ones under way that make room.

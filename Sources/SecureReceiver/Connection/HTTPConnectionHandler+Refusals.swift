@@ -9,14 +9,9 @@ import UploadStore
 /// What a request is refused for, and what a broken connection means.
 extension HTTPConnectionHandler {
     func refuse(_ refusal: Refusal, _ raw: HTTPRequestHead, context: ChannelHandlerContext) {
-        log(refusal, pi: pi)
-        var response = pi.map { Response(refusal, pi: $0) } ?? Response(status: refusal.problem.status)
+        var response = answer(to: refusal)
         response.omitsBody = raw.method == .HEAD
-        // After a malformed head nobody knows where the next one begins; and a client that waits for 100 may or may not
-        // send its body after another answer (RFC 9110, section 10.1.1).
-        response.closesConnection =
-            refusal.problem == .malformedRequest || refusal.problem == .draining || !raw.isKeepAlive
-            || raw.headers.contains(name: "expect")
+        response.closesConnection = refusal.closesConnection || !raw.isKeepAlive || raw.headers.contains(name: "expect")
         refuseOrAnswer(response, of: raw, context: context)
     }
 
@@ -31,6 +26,23 @@ extension HTTPConnectionHandler {
         complete(queue.append(), response, context: context)
     }
 
+    /// For a request that has its place among the answers already.
+    func refuse(
+        _ refusal: Refusal, _ head: RequestHead, in slot: ResponseQueue.Slot, context: ChannelHandlerContext
+    ) {
+        var response = answer(to: refusal)
+        response.closesConnection =
+            refusal.closesConnection || head.closesConnection || head.expectsContinue
+            || head.body.length > Self.largestDiscardedBody
+        inbound = response.closesConnection ? .finished : .discarding
+        complete(slot, response, context: context)
+    }
+
+    private func answer(to refusal: Refusal) -> Response {
+        log(refusal, pi: pi)
+        return pi.map { Response(refusal, pi: $0) } ?? Response(status: refusal.problem.status)
+    }
+
     func log(_ refusal: Refusal, pi: PiName?) {
         logger.notice(
             "request refused",
@@ -39,16 +51,12 @@ extension HTTPConnectionHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
+        case _ where isPreparing && !(error is TLSError):
+            held.append(.error(error))
         case HTTPParserError.invalidEOFState:
             // A cut connection, not a malformed request.
             if case .receiving(let reception) = inbound {
-                let (upload, incoming) = (reception.underWay.upload, reception.underWay.incoming)
-                logger.notice(
-                    "upload cut off",
-                    metadata: [
-                        "pi": "\(upload.pi)", "path": "\(upload.path)", "received": "\(incoming.received)",
-                        "size": "\(upload.size)",
-                    ])
+                logger.notice("upload cut off", metadata: reception.body.metadata)
                 queue.removeLast()
             }
             inbound = .finished
@@ -67,6 +75,7 @@ extension HTTPConnectionHandler {
         switch inbound {
         case .finished: return
         case .receiving(let reception): slot = reception.slot
+        case .preparing(let preparation): slot = preparation.slot
         case .awaitingHead, .discarding: slot = queue.append()
         }
         inbound = .finished
@@ -74,8 +83,7 @@ extension HTTPConnectionHandler {
             (error as? HTTPParserError) == .headerOverflow
             ? Refusal(.headerTooLarge, "The request's header is larger than this receiver reads.")
             : Refusal(.malformedRequest, "The request is not HTTP/1.1 that can be read in one way only.")
-        log(refusal, pi: pi)
-        var response = pi.map { Response(refusal, pi: $0) } ?? Response(status: refusal.problem.status)
+        var response = answer(to: refusal)
         response.closesConnection = true
         complete(slot, response, context: context)
         flushOutput(context: context)

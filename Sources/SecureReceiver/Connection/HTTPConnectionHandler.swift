@@ -20,6 +20,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     enum Inbound {
         case awaitingHead
+        /// The request waits for its turn at an upload; nothing is read meanwhile, and what was read is held.
+        case preparing(Preparation)
         case receiving(Reception)
         /// The body of a refused request, read and thrown away so that the connection can go on.
         case discarding
@@ -27,9 +29,14 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case finished
     }
 
+    struct Preparation {
+        let slot: ResponseQueue.Slot
+        let head: RequestHead
+    }
+
     struct Reception {
         let slot: ResponseQueue.Slot
-        let underWay: UploadUnderWay
+        let body: any UploadBody
         /// The client sends nothing behind this request.
         let closesConnection: Bool
     }
@@ -40,6 +47,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     let logger: Logger
     var pi: PiName?
     var inbound = Inbound.awaitingHead
+    /// What came while a request was being prepared.
+    var held: [Held] = []
     var queue = ResponseQueue()
     var holdsReadBack = false
     var isDraining = false
@@ -62,7 +71,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     // MARK: Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch (unwrapInboundIn(data), inbound) {
+        receive(unwrapInboundIn(data), context: context)
+    }
+
+    func receive(_ part: HTTPServerRequestPart, context: ChannelHandlerContext) {
+        switch (part, inbound) {
+        case (_, .preparing):
+            held.append(.part(part))
         case (.head(let head), .awaitingHead):
             receive(head, context: context)
         case (.body(let bytes), .receiving(let reception)):
@@ -88,28 +103,42 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 response.omitsBody = raw.method == .HEAD
                 response.closesConnection = head.closesConnection
                 refuseOrAnswer(response, of: raw, context: context)
+            case .upload(let upload) where receiver.takesTurns(upload):
+                prepare(head, context: context) { receiver.begin(upload, on: $0, endedBy: $1, then: $2) }
             case .upload(let upload):
-                let underWay = try receiver.begin(upload)
-                let slot = queue.append(wantsGoAhead: head.expectsContinue)
-                inbound = .receiving(
-                    Reception(slot: slot, underWay: underWay, closesConnection: head.closesConnection))
-                writeReadyResponses(context: context)
+                let body = try receiver.begin(upload)
+                receive(body, head, queue.append(wantsGoAhead: head.expectsContinue), context: context)
+            case .part(let part):
+                prepare(head, context: context) { receiver.begin(part, on: $0, endedBy: $1, then: $2) }
+            case .question(let question):
+                inbound = head.closesConnection ? .finished : .discarding
+                receiver.answer(
+                    question, credentials: credentials, on: context.eventLoop,
+                    then: answer(
+                        in: queue.append(), closesConnection: head.closesConnection, omitsBody: raw.method == .HEAD,
+                        context: context))
             }
         } catch {
             refuse(error, raw, context: context)
         }
     }
 
+    func receive(
+        _ body: any UploadBody, _ head: RequestHead, _ slot: ResponseQueue.Slot, context: ChannelHandlerContext
+    ) {
+        inbound = .receiving(Reception(slot: slot, body: body, closesConnection: head.closesConnection))
+        writeReadyResponses(context: context)
+    }
+
     private func receive(_ bytes: ByteBuffer, of reception: Reception, context: ChannelHandlerContext) {
-        let (upload, incoming) = (reception.underWay.upload, reception.underWay.incoming)
-        do throws(StoreError) {
+        do throws(Refusal) {
             let result = bytes.withUnsafeReadableBytes { bytes in
-                Result { () throws(StoreError) in try incoming.write(bytes) }
+                Result { () throws(Refusal) in try reception.body.write(bytes) }
             }
             try result.get()
         } catch {
-            let remaining = upload.size - incoming.received - Int64(bytes.readableBytes)
-            var response = Response(receiver.refusal(for: error, upload), pi: upload.pi)
+            let remaining = reception.body.remaining - Int64(bytes.readableBytes)
+            var response = pi.map { Response(error, pi: $0) } ?? Response(status: error.problem.status)
             response.closesConnection = reception.closesConnection || remaining > Self.largestDiscardedBody
             inbound = response.closesConnection ? .finished : .discarding
             complete(reception.slot, response, context: context)
@@ -117,23 +146,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     }
 
     private func finish(_ reception: Reception, context: ChannelHandlerContext) {
-        let upload = reception.underWay.upload
-        let closes = reception.closesConnection
-        if closes { inbound = .finished }
-        guard reception.underWay.incoming.finish() == upload.digest else {
-            let refusal = Refusal(.digestMismatch, "The body's SHA-256 is not the one in Content-Digest.")
-            log(refusal, pi: upload.pi)
-            var response = Response(refusal, pi: upload.pi)
-            response.closesConnection = closes
-            return complete(reception.slot, response, context: context)
-        }
-        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        receiver.commit(reception.underWay, credentials: credentials, on: context.eventLoop) { response in
-            var response = response
-            response.closesConnection = closes
-            bound.value.handler.complete(reception.slot, response, context: bound.value.context)
-            bound.value.handler.flushOutput(context: bound.value.context)
-        }
+        if reception.closesConnection { inbound = .finished }
+        reception.body.finish(
+            credentials: credentials, on: context.eventLoop,
+            then: answer(in: reception.slot, closesConnection: reception.closesConnection, context: context))
     }
 
     // MARK: The connection's beginning and end
@@ -143,10 +159,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case let handshake as TLSHandshakeCompleted:
             pi = try? LeafProfile.piName(of: handshake.peer)
         case ChannelEvent.inputClosed:
-            inputIsClosed = true
-            if isReceiving { queue.removeLast() }
-            inbound = .finished
-            closeIfDone(context: context)
+            if isPreparing { held.append(.inputClosed) } else { inputClosed(context: context) }
         case is DrainConnection:
             isDraining = true
             closeIfDone(context: context)
@@ -158,13 +171,25 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        // Dropping the reception gives its temporary file back.
+    func inputClosed(context: ChannelHandlerContext) {
+        inputIsClosed = true
+        if isReceiving { queue.removeLast() }
         inbound = .finished
+        closeIfDone(context: context)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        // Dropping the reception gives its temporary file back, or keeps what came of an upload that can be gone on with.
+        inbound = .finished
+        held = []
         context.fireChannelInactive()
     }
 
     var isReceiving: Bool {
         if case .receiving = inbound { true } else { false }
+    }
+
+    var isPreparing: Bool {
+        if case .preparing = inbound { true } else { false }
     }
 }

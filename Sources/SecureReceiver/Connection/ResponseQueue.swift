@@ -30,6 +30,13 @@ struct ResponseQueue {
         return Slot(number: firstNumber + entries.count - 1)
     }
 
+    /// From now on the client of a request that has not been answered waits for 100 (Continue).
+    mutating func goAhead(_ slot: Slot) {
+        let index = slot.number - firstNumber
+        guard (0..<entries.count).contains(index), case .waiting = entries[offset: index] else { return }
+        entries[offset: index] = .waiting(wantsGoAhead: true)
+    }
+
     /// An answer to a request that was answered already is dropped: the first one counts.
     mutating func complete(_ slot: Slot, with response: Response) {
         let index = slot.number - firstNumber

@@ -4,14 +4,13 @@ import UploadProtocol
 
 /// An upload that may go ahead: it is its Pi's, and its path and size are possible.
 struct AdmittedUpload: Sendable {
-    let pi: PiName
-    let path: UploadPath
-    /// Bytes.
-    let size: Int64
-    let digest: SHA256Digest
-    /// Seconds since 1970.
-    let modified: Int64?
+    let file: AnnouncedFile
     let context: ReceiptSignature.Context
+
+    var pi: PiName { file.pi }
+    var path: UploadPath { file.path }
+    /// Bytes.
+    var size: Int64 { file.size }
 }
 
 /// Decides about a request by its head alone, in the protocol's order, before a byte of the body is looked at.
@@ -23,6 +22,8 @@ struct Admission: Sendable {
     enum Decision: Sendable {
         case answer(Response)
         case upload(AdmittedUpload)
+        case part(AdmittedPart)
+        case question(AdmittedQuestion)
     }
 
     /// `pi`: whom the connection's certificate names. `now`: seconds since 1970.
@@ -31,51 +32,89 @@ struct Admission: Sendable {
             return .answer(.text("secure-receiver: you are connected as \(pi)"))
         }
         let request = try authenticator.verify(head, from: pi, now: now)
-        guard head.path.hasPrefix(MessagePath.files) else {
-            throw Refusal(.notFound, "There is nothing at this path. Files go to \(MessagePath.files)<path>.")
+        if head.path.hasPrefix(MessagePath.files) {
+            switch head.method {
+            case "PUT": return .upload(try upload(request))
+            case "POST": return .question(try announcement(request))
+            default:
+                throw Refusal(
+                    .methodNotAllowed, "Files are sent with PUT, or in parts that POST begins.",
+                    allowedMethods: ["PUT", "POST"])
+            }
         }
-        guard head.method == "PUT" else {
-            throw Refusal(.methodNotAllowed, "Files are sent with PUT.", allowedMethods: ["PUT"])
+        if head.path.hasPrefix(MessagePath.uploads) {
+            switch head.method {
+            case "PATCH": return .part(try part(request))
+            case "HEAD", "DELETE": return .question(try question(request))
+            default:
+                throw Refusal(
+                    .methodNotAllowed, "An upload in parts goes on with PATCH.",
+                    allowedMethods: ["HEAD", "PATCH", "DELETE"])
+            }
         }
-        return .upload(try upload(request))
+        throw Refusal(.notFound, "There is nothing at this path. Files go to \(MessagePath.files)<path>.")
     }
 
     private func upload(_ request: VerifiedRequest) throws(Refusal) -> AdmittedUpload {
         let head = request.head
-        let path: UploadPath
+        let path = try Self.path(head)
+        try Self.checkNoContentCoding(head.fields)
+        guard head.fields[.contentRange] == nil,
+            head.fields[.uploadComplete] == nil || UploadFields(head.fields).isComplete == true
+        else {
+            // RFC 9110, section 14.5: taking a part for the whole would be worse.
+            throw Refusal(.malformedRequest, "A part of a file cannot be sent with PUT.")
+        }
+        let size = try Self.length(head)
+        try checkSize(size)
+        return AdmittedUpload(
+            file: AnnouncedFile(
+                pi: request.pi, path: path, size: size, digest: request.digest,
+                modified: try Self.modified(head.fields)),
+            context: request.context)
+    }
+
+    static func path(_ head: RequestHead) throws(Refusal) -> UploadPath {
         do throws(UploadPathError) {
-            path = try UploadPath(percentEncoded: head.path.dropFirst(MessagePath.files.count))
+            return try UploadPath(percentEncoded: head.path.dropFirst(MessagePath.files.count))
         } catch {
             if case .reserved = error { throw Refusal(.reservedName, "\(error).") }
             throw Refusal(.invalidPath, "\(error).")
         }
-        guard head.fields[.contentEncoding] == nil else {
+    }
+
+    static func checkNoContentCoding(_ fields: HTTPFields) throws(Refusal) {
+        guard fields[.contentEncoding] == nil else {
             throw Refusal(
                 .contentCoding, "The receiver stores bytes as they are: send the file without Content-Encoding.")
         }
-        guard head.fields[.contentRange] == nil else {
-            // RFC 9110, section 14.5: taking a part for the whole would be worse.
-            throw Refusal(.malformedRequest, "A part of a file cannot be sent with PUT.")
-        }
+    }
+
+    static func length(_ head: RequestHead) throws(Refusal) -> Int64 {
         guard case .length(let size) = head.body, head.fields[.contentLength] != nil else {
             throw Refusal(.lengthRequired, "An upload states its size in Content-Length.")
         }
-        if let largestFile, size > largestFile {
-            throw Refusal(.tooLarge, "The file has \(size) bytes; this receiver takes \(largestFile).")
-        }
-        return AdmittedUpload(
-            pi: request.pi, path: path, size: size, digest: request.digest,
-            modified: try Self.modified(head.fields),
-            context: ReceiptSignature.Context(
-                status: 201, method: head.method, authority: head.authority, path: head.path,
-                requestDigest: request.digest))
+        return size
     }
 
-    private static func modified(_ fields: HTTPFields) throws(Refusal) -> Int64? {
+    func checkSize(_ size: Int64) throws(Refusal) {
+        guard let largestFile, size > largestFile else { return }
+        throw Refusal(.tooLarge, "The file has \(size) bytes; this receiver takes \(largestFile).")
+    }
+
+    static func modified(_ fields: HTTPFields) throws(Refusal) -> Int64? {
         guard let value = fields[.lastModified] else { return nil }
         guard let seconds = HTTPDate.parse(value) else {
             throw Refusal(.malformedRequest, "Last-Modified is not of the form Fri, 31 Jul 2026 10:15:00 GMT.")
         }
         return seconds
+    }
+}
+
+extension VerifiedRequest {
+    /// What the receipt is bound to; its status follows from what becomes of the file.
+    var context: ReceiptSignature.Context {
+        ReceiptSignature.Context(
+            status: 201, method: head.method, authority: head.authority, path: head.path, requestDigest: digest)
     }
 }

@@ -21,6 +21,9 @@ struct RequestHead: Hashable, Sendable {
         /// Bytes; 0 if the request has no body.
         case length(Int64)
         case chunked
+
+        /// Bytes; more than any that can be told if it is not stated.
+        var length: Int64 { if case .length(let length) = self { length } else { .max } }
     }
 
     init(_ head: HTTPRequestHead) throws(Refusal) {

@@ -68,7 +68,8 @@ extension Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let body = (try? encoder.encode(details)).map(Array.init) ?? []
-        var fields: HTTPFields = [.contentType: "application/problem+json"]
+        var fields = refusal.fields
+        fields[.contentType] = "application/problem+json"
         switch problem {
         case .authenticationFailed, .clockSkew:
             fields[.wwwAuthenticate] = "Signature realm=\"secure-receiver\""

@@ -29,13 +29,14 @@ struct ReceiverService: Service {
         self.logger = logger
         self.onListening = onListening
         let identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
-        let store = try Prerequisites.store(configuration.store)
+        let store = try Prerequisites.store(configuration)
         credentials = try Prerequisites.credentials(configuration, logger: logger)
         let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
         receiver = Receiver(
             admission: Admission(authenticator: authenticator, largestFile: configuration.largestFile),
             store: store, commits: CommitQueue(threads: configuration.syncThreads),
-            limit: UploadLimit(configuration.uploadsUnderWay), logger: logger)
+            limit: UploadLimit(configuration.uploadsUnderWay), resumableAbove: configuration.resumableAbove,
+            logger: logger)
     }
 
     func run() async throws {

@@ -8,6 +8,11 @@ final class CommitQueue: Sendable {
     struct Key: Hashable, Sendable {
         let pi: PiName
         let path: UploadPath
+
+        init(_ file: AnnouncedFile) {
+            pi = file.pi
+            path = file.path
+        }
     }
 
     typealias Work = @Sendable () -> Void
@@ -31,6 +36,11 @@ final class CommitQueue: Sendable {
             return false
         }
         if isFirst { run(key, work) }
+    }
+
+    /// What concerns no stored file waits for nothing else.
+    func run(_ work: @escaping Work) {
+        pool.submit { _ in work() }
     }
 
     private func run(_ key: Key, _ work: @escaping Work) {

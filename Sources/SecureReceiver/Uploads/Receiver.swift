@@ -7,77 +7,79 @@ import Synchronization
 import UploadProtocol
 import UploadStore
 
-/// An upload whose body is on its way, or being made durable.
-struct UploadUnderWay: Sendable {
-    let upload: AdmittedUpload
-    let incoming: IncomingUpload
-    fileprivate let room: Admitted
-}
-
 /// What all connections share: who may upload, where files go, and how they get there.
 struct Receiver: Sendable {
     let admission: Admission
     let store: UploadStore
     let commits: CommitQueue
     let limit: UploadLimit
+    /// Bytes above which a `PUT` that is cut off can be gone on with in parts.
+    let resumableAbove: Int64
     let logger: Logger
+    let turns = UploadTurns()
+    let completed = CompletedUploads()
 
     /// Seconds since 1970.
     var now: Int64 { Int64(time(nil)) }
 
-    func begin(_ upload: AdmittedUpload) throws(Refusal) -> UploadUnderWay {
+    /// Whether `begin` may have to wait, for an older request with the same file.
+    func takesTurns(_ upload: AdmittedUpload) -> Bool { upload.size > resumableAbove }
+
+    func begin(_ upload: AdmittedUpload, turn: UploadTurn? = nil) throws(Refusal) -> WholeUpload {
         do throws(StoreError) {
-            return UploadUnderWay(
-                upload: upload, incoming: try store.begin(pi: upload.pi, path: upload.path, size: upload.size),
-                room: limit.admit())
+            let incoming = try store.begin(pi: upload.pi, path: upload.path, size: upload.size)
+            return WholeUpload(upload, incoming, turn: turn, receiver: self)
         } catch {
-            throw refusal(for: error, upload)
+            throw refusal(for: error, upload.file)
         }
     }
 
-    /// Makes a complete upload durable and visible, off the event loop, and says how it went on `eventLoop`.
-    func commit(
-        _ underWay: UploadUnderWay, credentials: Credentials, on eventLoop: any EventLoop,
-        then answer: @escaping @Sendable (Response) -> Void
-    ) {
-        commits.submit(.init(pi: underWay.upload.pi, path: underWay.upload.path)) {
-            let response = self.commitNow(underWay.incoming, of: underWay.upload, credentials: credentials)
-            withExtendedLifetime(underWay.room) {}
-            eventLoop.execute { answer(response) }
+    /// Signs the receipt of an upload when it is known what became of it.
+    func signer(
+        _ upload: AdmittedUpload, _ credentials: Credentials
+    ) -> @Sendable (Receipt.Result) throws -> SignedReceipt {
+        { [self] result in
+            let (file, now) = (upload.file, now)
+            var context = upload.context
+            context.status = result.status
+            return try SignedReceipt(
+                signing: Receipt(
+                    pi: file.pi, path: file.path, size: file.size, digest: file.digest, received: now, result: result),
+                context: context, created: now, certificate: credentials.fingerprint, key: credentials.key)
         }
     }
 
-    private func commitNow(_ incoming: IncomingUpload, of upload: AdmittedUpload, credentials: Credentials) -> Response
-    {
-        do {
-            let signed = try store.commit(incoming, modified: upload.modified) { result in
-                let now = self.now
-                var context = upload.context
-                context.status = result.status
-                return try SignedReceipt(
-                    signing: Receipt(
-                        pi: upload.pi, path: upload.path, size: upload.size, digest: upload.digest, received: now,
-                        result: result),
-                    context: context, created: now, certificate: credentials.fingerprint, key: credentials.key)
-            }
-            logger.info(
-                "file stored",
-                metadata: [
-                    "pi": "\(upload.pi)", "path": "\(upload.path)", "size": "\(upload.size)",
-                    "sha256": "\(upload.digest)",
-                    "result": "\(signed.receipt.result.rawValue)",
-                ])
-            return Response(signed)
-        } catch let error as StoreError {
-            return Response(refusal(for: error, upload), pi: upload.pi)
+    func stored(_ signed: SignedReceipt) -> Response {
+        let receipt = signed.receipt
+        logger.info(
+            "file stored",
+            metadata: [
+                "pi": "\(receipt.pi)", "path": "\(receipt.path)", "size": "\(receipt.size)",
+                "sha256": "\(receipt.sha256)",
+                "result": "\(receipt.result.rawValue)",
+            ])
+        return Response(signed)
+    }
+
+    /// What `work` with the store comes to, off the event loop.
+    func response(about file: AnnouncedFile, _ work: () throws -> Response) -> Response {
+        do { return try work() } catch let error as StoreError {
+            return response(to: refusal(for: error, file), file.pi)
         } catch {
             logger.error(
-                "receipt not signed", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
-            return Response(Refusal(.storageFailed, "The receiver could not sign the receipt."), pi: upload.pi)
+                "receipt not signed", metadata: ["pi": "\(file.pi)", "path": "\(file.path)", "error": "\(error)"])
+            return Response(Refusal(.storageFailed, "The receiver could not sign the receipt."), pi: file.pi)
         }
     }
 
-    func refusal(for error: StoreError, _ upload: AdmittedUpload) -> Refusal {
+    func response(to refusal: Refusal, _ pi: PiName) -> Response {
+        logger.notice(
+            "request refused",
+            metadata: ["pi": "\(pi)", "code": "\(refusal.problem.code)", "detail": "\(refusal.detail)"])
+        return Response(refusal, pi: pi)
+    }
+
+    func refusal(for error: StoreError, _ upload: AnnouncedFile) -> Refusal {
         switch error {
         case .pathConflict:
             logger.notice(

@@ -6,6 +6,10 @@ package enum MessagePath {
 
     package static func file(_ path: UploadPath) -> String { files + path.percentEncoded }
 
+    package static let uploads = "/v1/uploads/"
+
+    package static func upload(_ id: UploadID) -> String { uploads + id.hex }
+
     static func percentEncoded(_ segment: String) -> String {
         var encoded = ""
         for byte in segment.utf8 {

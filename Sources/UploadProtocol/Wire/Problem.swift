@@ -10,9 +10,12 @@ package enum Problem: String, CaseIterable, Sendable {
     case methodNotAllowed = "method-not-allowed"
     case timeout = "timeout"
     case pathConflict = "path-conflict"
+    case uploadOffsetMismatch = "upload-offset-mismatch"
+    case uploadCompleted = "upload-completed"
     case lengthRequired = "length-required"
     case tooLarge = "too-large"
     case contentCoding = "content-coding"
+    case mediaType = "media-type"
     case expectationFailed = "expectation-failed"
     case digestMismatch = "digest-mismatch"
     case tooManyRequests = "too-many-requests"
@@ -33,10 +36,10 @@ package enum Problem: String, CaseIterable, Sendable {
         case .notFound: 404
         case .methodNotAllowed: 405
         case .timeout: 408
-        case .pathConflict: 409
+        case .pathConflict, .uploadOffsetMismatch, .uploadCompleted: 409
         case .lengthRequired: 411
         case .tooLarge: 413
-        case .contentCoding: 415
+        case .contentCoding, .mediaType: 415
         case .expectationFailed: 417
         case .digestMismatch: 422
         case .tooManyRequests: 429
@@ -59,9 +62,12 @@ package enum Problem: String, CaseIterable, Sendable {
         case .methodNotAllowed: "The resource does not take this method"
         case .timeout: "The request took too long"
         case .pathConflict: "A file stands where the path needs a folder, or a folder where it needs a file"
-        case .lengthRequired: "The request needs a Content-Length"
+        case .uploadOffsetMismatch: "The upload goes on at another offset"
+        case .uploadCompleted: "The upload is complete"
+        case .lengthRequired: "The request does not state the length"
         case .tooLarge: "The file is larger than this receiver takes"
         case .contentCoding: "Content codings are not taken"
+        case .mediaType: "The body is not of the media type that is taken here"
         case .expectationFailed: "The only expectation that is met is 100-continue"
         case .digestMismatch: "The body is not the one that was signed"
         case .tooManyRequests: "The receiver has as many uploads under way as it can take"

@@ -1,0 +1,157 @@
+import HTTPTypes
+import Logging
+import NIOCore
+import UploadProtocol
+import UploadStore
+
+extension Receiver {
+    typealias Start = Result<any UploadBody, Refusal>
+
+    /// Waits for the turn at the file, and says on `eventLoop` whether its body may come. `end` is called if a newer request
+    /// wants the turn.
+    func begin(
+        _ upload: AdmittedUpload, on eventLoop: any EventLoop, endedBy end: @escaping @Sendable () -> Void,
+        then started: @escaping @Sendable (Start) -> Void
+    ) {
+        turns.take(PartialKey(upload.file)) { turn in
+            let start = Start { () throws(Refusal) in try begin(upload, turn: turn) }
+            turn.mayEnd(by: end)
+            eventLoop.execute { started(start) }
+        }
+    }
+
+    /// The same for a part, whose upload is opened off the event loop.
+    func begin(
+        _ part: AdmittedPart, on eventLoop: any EventLoop, endedBy end: @escaping @Sendable () -> Void,
+        then started: @escaping @Sendable (Start) -> Void
+    ) {
+        turns.take(part.key) { turn in
+            commits.run {
+                let start = Start { () throws(Refusal) in try open(part, turn: turn) }
+                turn.mayEnd(by: end)
+                eventLoop.execute { started(start) }
+            }
+        }
+    }
+
+    private func open(_ part: AdmittedPart, turn: UploadTurn) throws(Refusal) -> any UploadBody {
+        let status = try status(of: part.key)
+        let left = status.file.size - status.offset
+        guard part.offset == status.offset else {
+            throw Refusal(
+                .uploadOffsetMismatch, "The upload goes on at \(status.offset), not at \(part.offset).",
+                fields: [.uploadOffset: "\(status.offset)", .uploadComplete: ResumableUpload.boolean(false)])
+        }
+        guard part.size <= left, !part.isLast || part.size == left else {
+            throw Refusal(
+                .malformedRequest,
+                "\(left) bytes are to come; this part has \(part.size) and says Upload-Complete: "
+                    + "\(ResumableUpload.boolean(part.isLast)).")
+        }
+        do throws(StoreError) {
+            if let partial = try store.partials.open(part.key, room: part.size, lease: turn) {
+                return PartUpload(part, partial, turn: turn, receiver: self)
+            }
+        } catch {
+            throw refusal(for: error, status.file)
+        }
+        throw Refusal.noSuchUpload
+    }
+
+    private func status(of key: PartialKey) throws(Refusal) -> PartialStatus {
+        do throws(StoreError) {
+            if let status = try store.partials.status(of: key) { return status }
+        } catch {
+            throw refusal(for: error, key)
+        }
+        guard completed.size(of: key) == nil else {
+            throw Refusal(
+                .uploadCompleted, "All of it came, and it was stored. Announcing the file again brings the receipt.")
+        }
+        throw Refusal.noSuchUpload
+    }
+}
+
+extension Receiver {
+    /// Answers a request about an upload in parts, on `eventLoop`, when no older one works at it any more.
+    func answer(
+        _ question: AdmittedQuestion, credentials: Credentials, on eventLoop: any EventLoop,
+        then answer: @escaping @Sendable (Response) -> Void
+    ) {
+        turns.take(question.key) { turn in
+            let respond: @Sendable (Response) -> Void = { response in
+                withExtendedLifetime(turn) { eventLoop.execute { answer(response) } }
+            }
+            switch question {
+            case .announce(let file, let context):
+                commits.submit(.init(file)) { respond(announce(file, context, credentials)) }
+            case .status(let key):
+                commits.run { respond(state(of: key)) }
+            case .cancel(let key):
+                commits.run { respond(cancel(key)) }
+            }
+        }
+    }
+
+    private func announce(
+        _ file: AnnouncedFile, _ context: ReceiptSignature.Context, _ credentials: Credentials
+    ) -> Response {
+        response(about: file) {
+            let receipt = signer(AdmittedUpload(file: file, context: context), credentials)
+            if let signed = try store.acknowledge(file, receipt: receipt) {
+                try? store.partials.remove(PartialKey(file))
+                return stored(signed).with(offset: file.size, isComplete: true)
+            }
+            var response = response(201, try store.partials.create(file))
+            response.fields[.location] = MessagePath.upload(file.id)
+            return response
+        }
+    }
+
+    private func state(of key: PartialKey) -> Response {
+        var response: Response
+        do throws(Refusal) { response = self.response(204, try status(of: key)) } catch {
+            guard error.problem == .uploadCompleted, let size = completed.size(of: key) else {
+                return self.response(to: error, key.pi)
+            }
+            response = Response(status: 204, fields: [.uploadLength: "\(size)"]).with(offset: size, isComplete: true)
+        }
+        response.fields[.cacheControl] = "no-store"
+        return response
+    }
+
+    private func cancel(_ key: PartialKey) -> Response {
+        do throws(Refusal) {
+            _ = try status(of: key)
+            do throws(StoreError) { try store.partials.remove(key) } catch { throw refusal(for: error, key) }
+            return Response(status: 204)
+        } catch {
+            return response(to: error, key.pi)
+        }
+    }
+
+    private func response(_ status: Int, _ partial: PartialStatus) -> Response {
+        var limits = ["\(ResumableUpload.maxAgeKey)=\(partial.lifetime)"]
+        if let largestFile = admission.largestFile { limits.append("\(ResumableUpload.maxSizeKey)=\(largestFile)") }
+        let fields: HTTPFields = [
+            .uploadLength: "\(partial.file.size)", .uploadLimit: limits.joined(separator: ", "),
+        ]
+        return Response(status: status, fields: fields).with(offset: partial.offset, isComplete: false)
+    }
+
+    /// Keeps what came of a file whose `PUT` was cut off.
+    func keep(_ incoming: IncomingUpload, of file: AnnouncedFile, turn: UploadTurn) {
+        commits.run {
+            do throws(StoreError) { try store.partials.keep(incoming, of: file) } catch {
+                _ = refusal(for: error, file)  // logs it
+            }
+            withExtendedLifetime(turn) {}
+        }
+    }
+
+    private func refusal(for error: StoreError, _ key: PartialKey) -> Refusal {
+        logger.error(
+            "upload not found out about", metadata: ["pi": "\(key.pi)", "id": "\(key.id)", "error": "\(error)"])
+        return Refusal(.storageFailed, "The receiver could not read its notes; its log says why.")
+    }
+}

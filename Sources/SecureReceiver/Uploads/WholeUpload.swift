@@ -1,0 +1,62 @@
+import Logging
+import NIOCore
+import Synchronization
+import UploadProtocol
+import UploadStore
+
+/// The body of a `PUT`: a whole file.
+final class WholeUpload: UploadBody {
+    private let upload: AdmittedUpload
+    private let incoming: IncomingUpload
+    private let receiver: Receiver
+    private let room: Admitted
+    /// Of a file that is large enough to be gone on with.
+    private let turn: UploadTurn?
+    private let isFinished = Atomic(false)
+
+    init(_ upload: AdmittedUpload, _ incoming: IncomingUpload, turn: UploadTurn?, receiver: Receiver) {
+        self.upload = upload
+        self.incoming = incoming
+        self.receiver = receiver
+        self.turn = turn
+        room = receiver.limit.admit()
+    }
+
+    deinit {
+        guard let turn, !isFinished.load(ordering: .relaxed), incoming.received > 0 else { return }
+        receiver.keep(incoming, of: upload.file, turn: turn)
+    }
+
+    var remaining: Int64 { upload.size - incoming.received }
+
+    var metadata: Logger.Metadata {
+        [
+            "pi": "\(upload.pi)", "path": "\(upload.path)", "received": "\(incoming.received)",
+            "size": "\(upload.size)",
+        ]
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(Refusal) {
+        do throws(StoreError) { try incoming.write(bytes) } catch { throw receiver.refusal(for: error, upload.file) }
+    }
+
+    func finish(
+        credentials: Credentials, on eventLoop: any EventLoop, then answer: @escaping @Sendable (Response) -> Void
+    ) {
+        isFinished.store(true, ordering: .relaxed)
+        turn?.goesOn()
+        guard incoming.finish() == upload.file.digest else {
+            return answer(receiver.response(to: .bodyMismatch, upload.pi))
+        }
+        receiver.commits.submit(.init(upload.file)) { [self] in
+            let response = receiver.response(about: upload.file) {
+                let signed = try receiver.store.commit(
+                    incoming, modified: upload.file.modified, receipt: receiver.signer(upload, credentials))
+                // Of an earlier attempt.
+                if turn != nil { try? receiver.store.partials.remove(PartialKey(upload.file)) }
+                return receiver.stored(signed)
+            }
+            eventLoop.execute { answer(response) }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Files
+package import OpenSSL
+import Synchronization
+package import UploadProtocol
+
+/// An upload that is open for its next part: nobody else can work at it as long as this lives.
+package final class PartialUpload: Sendable {
+    package let file: AnnouncedFile
+    /// Bytes that had come before this part.
+    package var start: Int64 { atStart.offset }
+
+    let incoming: IncomingUpload
+    private let atStart: RunningHash
+    private let part: Mutex<Part>
+    private let saved: Mutex<Saved>
+    private let partials: Partials
+    /// Let go after everything else.
+    private let lease: any AnyObject & Sendable
+
+    private struct Part: ~Copyable {
+        /// `nil` for the first part, which hashes to what the whole hashes to so far.
+        var hash: SHA256?
+    }
+
+    private struct Saved {
+        var note: PartialNoteFile
+        var failure: StoreError?
+    }
+
+    init(
+        _ file: AnnouncedFile, content: TemporaryFile, hash: RunningHash, room: Int64, reservations: SpaceReservations,
+        note: PartialNoteFile, partials: Partials, lease: any AnyObject & Sendable
+    ) {
+        self.file = file
+        self.partials = partials
+        self.lease = lease
+        atStart = hash
+        incoming = IncomingUpload(resuming: file, content: content, at: hash, room: room, reserved: reservations)
+        part = Mutex(Part(hash: hash.offset == 0 ? nil : SHA256()))
+        saved = Mutex(Saved(note: note))
+    }
+
+    deinit {
+        partials.release(key)
+    }
+
+    private var key: PartialKey { PartialKey(file) }
+}
+
+extension PartialUpload {
+    /// Bytes of the whole that have come.
+    package var received: Int64 { incoming.received }
+
+    /// Writes and hashes the next bytes. After an error the part is to be ended.
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        try incoming.write(bytes)
+        part.withLock { $0.hash?.update(bytes) }
+    }
+
+    /// The SHA-256 of this part alone; nothing is to be written behind it.
+    package func finishPart() -> SHA256Digest {
+        part.withLock { part in part.hash.take()?.finish() } ?? incoming.runningHash?.copy.finish() ?? .ofNothing
+    }
+
+    /// The SHA-256 of the whole, when all has come; to be compared with what was announced before the commit.
+    package func finish() -> SHA256Digest { incoming.finish() }
+
+    /// Makes durable what has come, and returns how many bytes that are. It may be called while bytes are written. After an
+    /// error the upload is gone.
+    @discardableResult
+    package func save() throws(StoreError) -> Int64 {
+        try saved.withLock { saved throws(StoreError) in
+            if let failure = saved.failure { throw failure }
+            do throws(SystemCallError) {
+                let hash = incoming.runningHash
+                let offset = hash?.offset ?? incoming.received
+                try incoming.file.file.synchronize()
+                if try saved.note.write(offset: offset, time: partials.now) { partials.observe(.partialExtended) }
+                if let hash { partials.hashes.keep(hash, of: key) }
+                return offset
+            } catch {
+                // The kernel may have dropped what was to be synced: nobody knows any more what is on the disk.
+                let failure = StoreError(error, needed: file.size - start)
+                saved.failure = failure
+                try? partials.remove(key)
+                throw failure
+            }
+        }
+    }
+
+    /// Ends a part that was cut off: what has come of it counts.
+    @discardableResult
+    package func end() throws(StoreError) -> Int64 {
+        // A write that failed may have left some of its bytes.
+        do throws(SystemCallError) { try incoming.file.file.truncate(to: received) } catch { throw StoreError(error) }
+        return try save()
+    }
+
+    /// Ends a part that is not what its sender signed: it never came.
+    @discardableResult
+    package func goBack() throws(StoreError) -> Int64 {
+        do throws(SystemCallError) { try incoming.goBack(to: atStart) } catch { throw StoreError(error) }
+        return try save()
+    }
+
+    /// Gives the whole upload up.
+    package func discard() throws(StoreError) { try partials.remove(key) }
+}
+
+/// The note of an open upload, on whose two entries it writes in turn.
+struct PartialNoteFile {
+    private let file: FileDescriptor
+    private var last: PartialNote.Entry
+
+    init(_ file: FileDescriptor, last: PartialNote.Entry) {
+        self.file = file
+        self.last = last
+    }
+
+    /// `false` if this offset is noted already.
+    mutating func write(offset: Int64, time: Int64) throws(SystemCallError) -> Bool {
+        guard offset != last.offset else { return false }
+        let entry = PartialNote.Entry(sequence: last.sequence + 1, offset: offset, time: time)
+        try file.write(PartialNote.text(entry), at: Int64(PartialNote.place(of: entry)))
+        try file.synchronize()
+        last = entry
+        return true
+    }
+}

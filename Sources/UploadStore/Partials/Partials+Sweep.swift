@@ -1,0 +1,81 @@
+import Files
+import Glibc
+import OpenSSL
+import UploadProtocol
+
+extension Partials {
+    /// Removes what has expired, what cannot be read, and what was stored before a crash. Returns how many uploads that were.
+    package func sweep() throws(StoreError) -> Int {
+        guard let root = try tree.existing(PartialKey.root) else { return 0 }
+        do {
+            // What a bad sector hides must not keep the others from being swept, nor a store from being opened.
+            return try root.names().compactMap { PiName($0) }.reduce(0) { $0 + ((try? sweep($1)) ?? 0) }
+        } catch {
+            throw StoreError(any: error)
+        }
+    }
+
+    private func sweep(_ pi: PiName) throws -> Int {
+        guard let folder = try tree.existing(PartialKey.root + [pi.text]) else { return 0 }
+        var removed = 0
+        for key in try keys(of: pi, in: folder) where (try? isAlive(key, in: folder)) == false {
+            if (try? removeUnlessUsed(key, in: folder)) == true { removed += 1 }
+        }
+        return removed
+    }
+
+    private func isAlive(_ key: PartialKey, in folder: Directory) throws -> Bool {
+        guard let note = try folder.partialNote(key), let data = try folder.status(of: key.dataName) else {
+            return false
+        }
+        return note.isTrue(of: data) && now - note.entry.time < limits.lifetime
+    }
+
+    /// What a sender has of a path replaces what it had: the rest of an earlier content never comes. And of all paths together
+    /// only so many are kept.
+    func makeWay(for file: AnnouncedFile) throws {
+        let own = PartialKey(file)
+        guard let folder = try tree.existing(own.folder) else { return }
+        var waiting: [(key: PartialKey, note: PartialNote)] = []
+        for key in try keys(of: file.pi, in: folder) where key != own {
+            guard let note = try folder.partialNote(key) else { continue }
+            if note.file.path == file.path, try removeUnlessUsed(key, in: folder) { continue }
+            waiting.append((key, note))
+        }
+        waiting.sort { $0.note.entry.time < $1.note.entry.time }
+        var tooMany = waiting.count + 1 - limits.mostOfOnePi
+        for (key, _) in waiting where tooMany > 0 {
+            if try removeUnlessUsed(key, in: folder) { tooMany -= 1 }
+        }
+    }
+
+    /// Of all files that are there, with a note or without.
+    private func keys(of pi: PiName, in folder: Directory) throws -> Set<PartialKey> {
+        let ids = try folder.names().compactMap { name in
+            UploadID(name.hasSuffix(PartialKey.noteSuffix) ? name.dropLast(PartialKey.noteSuffix.count) : name[...])
+        }
+        return Set(ids.map { PartialKey(pi: pi, id: $0) })
+    }
+}
+
+extension Directory {
+    /// `nil` if there is no note, or one that is damaged or another upload's.
+    func partialNote(_ key: PartialKey) throws(SystemCallError) -> PartialNote? {
+        do throws(SystemCallError) {
+            let contents = try readAll(open(key.noteName, O_RDONLY | O_NONBLOCK), limit: PartialNote.size)
+            guard let note = PartialNote(parsing: contents), PartialKey(note.file) == key else { return nil }
+            return note
+        } catch {
+            if [ENOENT, EFBIG, EISDIR, EINVAL, ELOOP].contains(error.code) { return nil }
+            throw error
+        }
+    }
+}
+
+extension PartialNote {
+    /// Whether what it says can be so. Bytes with a second name are those of a stored file, from before a crash: they are never
+    /// to be written to again.
+    func isTrue(of data: stat) -> Bool {
+        data.isRegularFile && data.st_nlink == 1 && Int64(data.st_size) >= entry.offset
+    }
+}

@@ -1,0 +1,178 @@
+import Files
+import Glibc
+import Synchronization
+package import UploadProtocol
+
+/// Uploads that come in parts, as far as they have come: `.receiver/partials/<pi>/<id>` holds the bytes, and `<id>.note`
+/// says what they are to become and how many of them are durable. Bytes without a note are nothing.
+///
+/// All of it blocks on the disk. At one upload, one caller at a time may work.
+package final class Partials: Sendable {
+    let tree: FolderTree
+    let limits: PartialLimits
+    let hashes = RunningHashes()
+    let observe: StepObserver
+    private let temporaries: TemporaryFiles
+    private let reservations: SpaceReservations
+    private let clock: @Sendable () -> Int64
+    /// Neither swept nor pushed out.
+    private let inUse = Mutex<Set<PartialKey>>([])
+
+    init(
+        tree: FolderTree, temporaries: TemporaryFiles, reservations: SpaceReservations, limits: PartialLimits,
+        clock: @escaping @Sendable () -> Int64, observe: @escaping StepObserver
+    ) {
+        self.tree = tree
+        self.temporaries = temporaries
+        self.reservations = reservations
+        self.limits = limits
+        self.clock = clock
+        self.observe = observe
+    }
+
+    /// Seconds since 1970.
+    var now: Int64 { clock() }
+
+    /// Begins a new upload, or finds what has come of it. Throws `insufficientSpace` if there is no room for the rest; none is
+    /// reserved.
+    package func create(_ file: AnnouncedFile) throws(StoreError) -> PartialStatus {
+        try working(at: PartialKey(file), needed: file.size) { key in
+            let status = try status(of: key)
+            let rest = file.size - (status?.offset ?? 0)
+            try reservations.reserve(rest)
+            reservations.release(rest)
+            if let status { return status }
+
+            try makeWay(for: file)
+            let folder = try emptied(key)
+            _ = try folder.open(key.dataName, O_RDWR | O_CREAT | O_EXCL, mode: storedFileMode)
+            observe(.partialMade)
+            return try note(file, offset: 0, in: folder)
+        }
+    }
+
+    /// What has come of it; `nil` if there is no such upload.
+    package func status(of key: PartialKey) throws(StoreError) -> PartialStatus? {
+        guard let folder = try tree.existing(key.folder) else { return nil }
+        do throws(SystemCallError) {
+            guard let note = try folder.partialNote(key), let data = try folder.status(of: key.dataName),
+                note.isTrue(of: data)
+            else { return nil }
+            return status(note)
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    /// Opens it for a part of at most `room` bytes, which are reserved; `nil` if there is no such upload. What a power cut left
+    /// behind the durable bytes is cut off, and what they hash to is found out by reading them, unless this process knows.
+    ///
+    /// `lease`: held until nobody works at the upload any more.
+    package func open(
+        _ key: PartialKey, room: Int64, lease: any AnyObject & Sendable
+    ) throws(StoreError) -> PartialUpload? {
+        claim(key)
+        var partial: PartialUpload?
+        defer { if partial == nil { release(key) } }
+        do {
+            guard let folder = try tree.existing(key.folder), let note = try folder.partialNote(key),
+                let seen = try folder.status(of: key.dataName), note.isTrue(of: seen)
+            else { return nil }
+            let data = try folder.open(key.dataName, O_RDWR | O_NONBLOCK)
+            let noteFile = try folder.open(key.noteName, O_RDWR | O_NONBLOCK)
+            try data.truncate(to: note.entry.offset)
+            let hash = try hashes.hash(of: key, at: note.entry.offset) ?? RunningHash(reading: data)
+            try data.seek(to: note.entry.offset)
+            try reservations.reserve(room)
+            partial = PartialUpload(
+                note.file, content: TemporaryFile(keeping: data, name: key.dataName, in: folder), hash: hash,
+                room: room,
+                reservations: reservations, note: PartialNoteFile(noteFile, last: note.entry), partials: self,
+                lease: lease)
+            return partial
+        } catch {
+            throw StoreError(any: error, needed: room)
+        }
+    }
+
+    /// Keeps what has come of a whole file whose sender was cut off, unless as much is kept already.
+    package func keep(_ upload: IncomingUpload, of file: AnnouncedFile) throws(StoreError) {
+        try working(at: PartialKey(file), needed: 0) { key in
+            guard let hash = upload.runningHash, hash.offset > (try status(of: key)?.offset ?? 0) else { return }
+            try makeWay(for: file)
+            let folder = try emptied(key)
+            try upload.file.file.truncate(to: hash.offset)
+            try upload.file.file.synchronize()
+            try upload.file.move(into: folder, as: key.dataName)
+            observe(.partialMade)
+            _ = try note(file, offset: hash.offset, in: folder)
+            hashes.keep(hash, of: key)
+        }
+    }
+
+    /// An upload that is not there is no failure. Only for who works at it.
+    package func remove(_ key: PartialKey) throws(StoreError) {
+        guard let folder = try tree.existing(key.folder) else { return }
+        do throws(SystemCallError) { try remove(key, in: folder) } catch { throw StoreError(error) }
+    }
+}
+
+extension Partials {
+    func claim(_ key: PartialKey) {
+        let isFree = inUse.withLock { $0.insert(key).inserted }
+        precondition(isFree, "at one upload, one caller at a time works")
+    }
+
+    func release(_ key: PartialKey) {
+        inUse.withLock { _ = $0.remove(key) }
+    }
+
+    private func working<Result>(
+        at key: PartialKey, needed: Int64, _ body: (PartialKey) throws -> Result
+    ) throws(StoreError) -> Result {
+        claim(key)
+        defer { release(key) }
+        do { return try body(key) } catch { throw StoreError(any: error, needed: needed) }
+    }
+
+    /// `false` if somebody works at it.
+    func removeUnlessUsed(_ key: PartialKey, in folder: Directory) throws -> Bool {
+        try inUse.withLock { inUse in
+            guard !inUse.contains(key) else { return false }
+            try remove(key, in: folder)
+            return true
+        }
+    }
+
+    /// The note first: without it the bytes are nothing.
+    private func remove(_ key: PartialKey, in folder: Directory) throws(SystemCallError) {
+        hashes.forget(key)
+        try folder.remove(key.noteName)
+        observe(.partialNoteRemoved)
+        try folder.remove(key.dataName)
+        observe(.partialRemoved)
+    }
+
+    /// The durable folder, without anything of this upload that a crash left.
+    private func emptied(_ key: PartialKey) throws -> Directory {
+        let folder = try tree.durable(key.folder)
+        try folder.remove(key.noteName)
+        try folder.remove(key.dataName)
+        return folder
+    }
+
+    private func note(_ file: AnnouncedFile, offset: Int64, in folder: Directory) throws -> PartialStatus {
+        let note = PartialNote(file: file, entry: .init(sequence: 0, offset: offset, time: now))
+        let temporary = try temporaries.make(holding: note.contents)
+        try TemporaryFiles.synchronize(temporary)
+        try temporary.link(into: folder, as: PartialKey(file).noteName)
+        observe(.partialNoteLinked)
+        try folder.synchronize()
+        return status(note)
+    }
+
+    private func status(_ note: PartialNote) -> PartialStatus {
+        PartialStatus(
+            file: note.file, offset: note.entry.offset, lifetime: max(0, note.entry.time + limits.lifetime - now))
+    }
+}

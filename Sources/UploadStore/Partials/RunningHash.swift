@@ -1,0 +1,58 @@
+import Files
+import OpenSSL
+import Synchronization
+
+/// The SHA-256 of the first bytes of a file, to be gone on with.
+final class RunningHash: Sendable {
+    /// Bytes that it has taken.
+    let offset: Int64
+    private let hash: SHA256
+
+    init(_ hash: consuming SHA256, offset: Int64) {
+        self.hash = hash
+        self.offset = offset
+    }
+
+    /// Reads all of `file` from its start.
+    convenience init(reading file: FileDescriptor) throws(SystemCallError) {
+        try file.seek(to: 0)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
+        defer { buffer.deallocate() }
+        var hash = SHA256()
+        var offset: Int64 = 0
+        while true {
+            let count = try file.read(into: buffer)
+            if count == 0 { break }
+            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            offset += Int64(count)
+        }
+        self.init(hash, offset: offset)
+    }
+
+    var copy: SHA256 { hash.copy() }
+}
+
+/// The running hashes of uploads that wait for their next part, so that none is read again while this process lives.
+final class RunningHashes: Sendable {
+    private let hashes = Mutex<[PartialKey: RunningHash]>([:])
+
+    /// A hash takes half a KiB.
+    private static let most = 4096
+
+    /// `nil` unless the last one that was kept has this offset.
+    func hash(of key: PartialKey, at offset: Int64) -> RunningHash? {
+        hashes.withLock { $0[key] }.flatMap { $0.offset == offset ? $0 : nil }
+    }
+
+    func keep(_ hash: RunningHash, of key: PartialKey) {
+        hashes.withLock { hashes in
+            // Forgetting costs a reading, never a byte.
+            if hashes.count >= Self.most { hashes.removeAll() }
+            hashes[key] = hash
+        }
+    }
+
+    func forget(_ key: PartialKey) {
+        hashes.withLock { _ = $0.removeValue(forKey: key) }
+    }
+}

@@ -1,0 +1,45 @@
+import Files
+import OpenSSL
+package import UploadProtocol
+
+extension UploadStore {
+    /// Gives an upload that came in parts its name, as `commit` does for a whole one, and forgets the parts. After an error
+    /// they are kept, and it can be tried again.
+    package func commit(
+        _ partial: PartialUpload, receipt: (Receipt.Result) throws -> SignedReceipt
+    ) throws -> SignedReceipt {
+        try partial.save()
+        let signed = try commit(partial.incoming, modified: partial.file.modified, receipt: receipt)
+        observe(.partialCommitted)
+        // What cannot be removed has two names now, and is no upload any more.
+        try? partial.discard()
+        return signed
+    }
+
+    /// Acknowledges a file that is stored already, as an upload of it would; `nil` if it is not. Blocks on disk syncs, and never
+    /// for one Pi and path beside a commit.
+    package func acknowledge(
+        _ file: AnnouncedFile, receipt: (Receipt.Result) throws -> SignedReceipt
+    ) throws -> SignedReceipt? {
+        do {
+            let place = Place(pi: file.pi, path: file.path)
+            try checkNothingIsInTheWay(of: place)
+            try replacements.finishUnfinished(at: place)
+            guard let folder = try tree.existing(place.folder), let current = try StoredFile(place.name, in: folder),
+                try mayHold(file, place, in: folder),
+                let held = try held(place, in: folder, current, digest: file.digest, size: file.size)
+            else { return nil }
+            return try acknowledge(held, file.digest, receipt)
+        } catch let error as SystemCallError {
+            throw StoreError(error)
+        }
+    }
+
+    /// Asking costs a sender nothing, so that not every question is worth the reading of a large file: what stands beside the
+    /// file is believed where it says no.
+    private func mayHold(_ file: AnnouncedFile, _ place: Place, in folder: Directory) throws -> Bool {
+        guard let beside = try folder.receiptFile(place.receiptName, for: place.name) else { return true }
+        if beside.digest == file.digest { return true }
+        return try tree.existing(place.versionsFolder)?.has(file.digest.hex) ?? false
+    }
+}
