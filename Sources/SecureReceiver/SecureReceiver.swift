@@ -46,6 +46,9 @@ struct SecureReceiver: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The largest file to take. Default: whatever there is room for.", valueName: "bytes"))
     var maxSize: Int64?
 
+    @OptionGroup(title: "Uploads in parts")
+    var partials: PartialOptions
+
     func validate() throws {
         guard (0...65535).contains(port) else { throw ValidationError("--port takes 0 to 65535, not \(port).") }
         if let listen, (try? SocketAddress(ipAddress: listen, port: port)) == nil {
@@ -75,6 +78,8 @@ struct SecureReceiver: AsyncParsableCommand {
         configuration.address = listen
         configuration.port = port
         configuration.largestFile = maxSize
+        configuration.resumableAbove = partials.resumableAbove
+        configuration.partials = partials.limits
         configuration.uploadsUnderWay = max(16, DescriptorLimit.raise() / 4)
         return configuration
     }

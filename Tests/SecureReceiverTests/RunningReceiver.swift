@@ -23,10 +23,10 @@ struct RunningReceiver: Sendable {
 
     static func run(
         pis: [String] = ["pi-01", "pi-02"], largestFile: Int64? = nil, drainSeconds: Int64 = 30,
-        uploadsUnderWay: Int = 256,
+        uploadsUnderWay: Int = 256, resumableAbove: Int64 = 4 << 20, folder: TemporaryFolder? = nil,
         _ body: @escaping @Sendable (RunningReceiver) async throws -> Void
     ) async throws {
-        let folder = try TemporaryFolder()
+        let folder = try folder ?? TemporaryFolder()
         let lab = try TestLab()
         let secret = try PiSecret()
         let digits = secret.key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
@@ -42,6 +42,7 @@ struct RunningReceiver: Sendable {
         configuration.largestFile = largestFile
         configuration.drainSeconds = drainSeconds
         configuration.uploadsUnderWay = uploadsUnderWay
+        configuration.resumableAbove = resumableAbove
 
         let log = TestLog()
         let logger = Logger(label: "test") { _ in log }

@@ -99,7 +99,9 @@ struct Admission: Sendable {
 
     func checkSize(_ size: Int64) throws(Refusal) {
         guard let largestFile, size > largestFile else { return }
-        throw Refusal(.tooLarge, "The file has \(size) bytes; this receiver takes \(largestFile).")
+        throw Refusal(
+            .tooLarge, "The file has \(size) bytes; this receiver takes \(largestFile).",
+            fields: [.uploadLimit: "\(ResumableUpload.maxSizeKey)=\(largestFile)"])
     }
 
     static func modified(_ fields: HTTPFields) throws(Refusal) -> Int64? {

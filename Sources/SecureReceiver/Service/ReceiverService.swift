@@ -49,12 +49,14 @@ struct ReceiverService: Service {
             try? await group.shutdownGracefully()
             throw error
         }
+        let sweeping = receiver.sweepHourly(on: group.next())
         if let address = listener.localAddress { await onListening(address) }
         try await withGracefulShutdownHandler {
             try await listener.closeFuture.get()
         } onGracefulShutdown: {
             listener.close(promise: nil)
         }
+        sweeping.cancel()
         await drain()
         try await receiver.commits.stop()
         try await group.shutdownGracefully()
@@ -63,12 +65,13 @@ struct ReceiverService: Service {
 
     private func tellOfRecovery() {
         let recovery = receiver.store.recovery
-        if recovery.finished + recovery.undone + recovery.temporariesRemoved > 0 {
+        if recovery.finished + recovery.undone + recovery.temporariesRemoved + recovery.partialsRemoved > 0 {
             logger.notice(
                 "store repaired after an interruption",
                 metadata: [
                     "replacements_finished": "\(recovery.finished)", "replacements_undone": "\(recovery.undone)",
                     "temporaries_removed": "\(recovery.temporariesRemoved)",
+                    "partials_removed": "\(recovery.partialsRemoved)",
                 ])
         }
         for replacement in recovery.unfinished {

@@ -149,6 +149,17 @@ extension Receiver {
         }
     }
 
+    /// Gives up what has expired. (What had when the receiver started is gone already.)
+    func sweepHourly(on eventLoop: any EventLoop) -> RepeatedTask {
+        eventLoop.scheduleRepeatedTask(initialDelay: .hours(1), delay: .hours(1)) { _ in
+            commits.run {
+                let removed = (try? store.partials.sweep()) ?? 0
+                guard removed > 0 else { return }
+                logger.notice("unfinished uploads given up", metadata: ["expired": "\(removed)"])
+            }
+        }
+    }
+
     private func refusal(for error: StoreError, _ key: PartialKey) -> Refusal {
         logger.error(
             "upload not found out about", metadata: ["pi": "\(key.pi)", "id": "\(key.id)", "error": "\(error)"])
