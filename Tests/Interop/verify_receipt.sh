@@ -45,7 +45,23 @@ openssl dgst -sha256 -verify "$work/key.pem" -signature "$work/signature.der" "$
 # What was signed speaks of the JSON and of the content by their digests.
 json_digest=$(lines json | head -c -1 | openssl dgst -sha256 -binary | openssl base64 -A)
 grep -qxF "\"content-digest\": sha-256=:$json_digest:" "$work/base" || fail "the JSON is not the one that was signed"
-content_digest=$(sed -n 's/^"content-digest";req: sha-256=:\(.*\):$/\1/p' "$work/base" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
-stated=$(sed -n '/^#/d; s/^\\//; s/ .*//p' "$sidecar")
-[[ -n $content_digest && $content_digest == "$stated" ]] || fail "the checksum is not the one that was signed"
+shape='^\{"path":"(.*)","pi":"([a-z0-9-]+)","received":"[^"]+","result":"[a-z]+","sha256":"([0-9a-f]{64})","size":([0-9]+)\}$'
+[[ $(lines json) =~ $shape ]] || fail "the JSON is no receipt"
+pi=${BASH_REMATCH[2]} digest=${BASH_REMATCH[3]} size=${BASH_REMATCH[4]}
+path=$(printf '%s' "${BASH_REMATCH[1]}" | sed 's/\\\(["\\]\)/\1/g')
+[[ $digest == "$(sed -n '/^#/d; s/^\\//; s/ .*//p' "$sidecar")" ]] || fail "the checksum is not the one that was signed"
+
+# And the request that was answered must have been about this file.
+case $(sed -n 's/^"@method";req: //p' "$work/base") in
+    PUT)  # Its body was the file.
+        body=$(sed -n 's/^"content-digest";req: sha-256=:\(.*\):$/\1/p' "$work/base" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
+        [[ $body == "$digest" ]] || fail "the file is not what the request had"
+        ;;
+    PATCH)  # Its body was the last part; its path is made of what the file is.
+        id=$(printf '%s\n' "$pi" "$path" "$digest" "$size" | openssl dgst -sha256 -r)
+        grep -qxF "\"@path\";req: /v1/uploads/${id%% *}" "$work/base" || fail "the request was about another file"
+        ;;
+    POST) ;;  # It asked for a file that was there; what the JSON says is the answer.
+    *) fail "a request of this method gets no receipt" ;;
+esac
 printf 'ok: %s\n' "$(lines json)"

@@ -21,7 +21,7 @@ final class PartUpload: UploadBody {
     }
 
     /// Bytes after which what has come is made durable: no crash costs the sender more, and the last sync has little to do.
-    private static let mostUnsaved: Int64 = 16 << 20
+    private static let mostUnsaved: Int64 = 4 << 20
 
     init(_ part: AdmittedPart, _ partial: PartialUpload, turn: UploadTurn, receiver: Receiver) {
         self.part = part
