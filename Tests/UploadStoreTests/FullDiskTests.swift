@@ -41,6 +41,30 @@ struct FullDiskTests {
         }
     }
 
+    @Test("keeps what came of a file in parts, which goes on when there is room again")
+    func parts() async throws {
+        try await withStore { store, root, filler in
+            let content = [UInt8](repeating: 7, count: 8 << 20)
+            let file = try UploadStore.announced(content, "a")
+            expectInsufficientSpace {
+                try store.partials.create(UploadStore.announced([UInt8](repeating: 0, count: 30 << 20), "b"))
+            }
+            _ = try store.partials.create(file)
+            do {
+                let partial = try #require(try store.open(file))
+                try partial.write(Array(content[..<(1 << 20)]))
+                try filler.fill()
+                expectInsufficientSpace { for _ in 0..<7 { try partial.write(Array(content[..<(1 << 20)])) } }
+                #expect(try partial.end() >= 1 << 20)
+            }
+            expectInsufficientSpace { try store.partials.create(file) }
+            expectInsufficientSpace { try store.partials.create(UploadStore.announced(Array("new".utf8), "b")) }
+            filler.empty()
+            #expect(store.reservedSpace == 0)
+            #expect(try store.complete(content, of: file) == .created)
+        }
+    }
+
     @Test("may be full of names instead of bytes")
     func withoutInodes() async throws {
         try await withStore(["-N", "64"]) { store, root, filler in
