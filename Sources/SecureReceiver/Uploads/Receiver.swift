@@ -12,6 +12,7 @@ struct UploadUnderWay: Sendable {
     let upload: AdmittedUpload
     let incoming: IncomingUpload
     fileprivate let room: Admitted
+    fileprivate let charge: DayQuota.Charge?
 }
 
 /// What all connections share: who may upload, where files go, and how they get there.
@@ -20,16 +21,18 @@ struct Receiver: Sendable {
     let store: UploadStore
     let commits: CommitQueue
     let limit: UploadLimit
+    let quota: DayQuota
     let logger: Logger
 
     /// Seconds since 1970.
     var now: Int64 { Int64(time(nil)) }
 
     func begin(_ upload: AdmittedUpload) throws(Refusal) -> UploadUnderWay {
+        let charge = try quota.charge(upload.pi, size: upload.size, now: now)
         do throws(StoreError) {
             return UploadUnderWay(
                 upload: upload, incoming: try store.begin(pi: upload.pi, path: upload.path, size: upload.size),
-                room: limit.admit())
+                room: limit.admit(upload.pi), charge: charge)
         } catch {
             throw refusal(for: error, upload)
         }
@@ -41,14 +44,14 @@ struct Receiver: Sendable {
         then answer: @escaping @Sendable (Response) -> Void
     ) {
         commits.submit(.init(pi: underWay.upload.pi, path: underWay.upload.path)) {
-            let response = self.commitNow(underWay.incoming, of: underWay.upload, credentials: credentials)
+            let response = self.commitNow(underWay, credentials: credentials)
             withExtendedLifetime(underWay.room) {}
             eventLoop.execute { answer(response) }
         }
     }
 
-    private func commitNow(_ incoming: IncomingUpload, of upload: AdmittedUpload, credentials: Credentials) -> Response
-    {
+    private func commitNow(_ underWay: UploadUnderWay, credentials: Credentials) -> Response {
+        let (incoming, upload) = (underWay.incoming, underWay.upload)
         do {
             let signed = try store.commit(incoming, modified: upload.modified) { result in
                 let now = self.now
@@ -60,6 +63,7 @@ struct Receiver: Sendable {
                         result: result),
                     context: context, created: now, certificate: credentials.fingerprint, key: credentials.key)
             }
+            if signed.receipt.result != .unchanged { underWay.charge?.keep() }
             logger.info(
                 "file stored",
                 metadata: [
