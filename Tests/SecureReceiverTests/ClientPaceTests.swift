@@ -22,7 +22,7 @@ struct ClientPaceTests {
         var pace = connected()
         pace.headCame(awaitsGoAhead: awaitsGoAhead, at(0))
         if isTrusted { pace.trust() }
-        pace.readEnded(broughtParts: true, at(0))
+        pace.readEnded(broughtPieceOfHead: false, at(0))
         pace.readBegan(at(0))
         return pace
     }
@@ -63,7 +63,7 @@ struct ClientPaceTests {
     func head() {
         var pace = connected()
         for second in 50..<60 {
-            pace.readEnded(broughtParts: false, at(Int64(second)))
+            pace.readEnded(broughtPieceOfHead: true, at(Int64(second)))
             pace.readBegan(at(Int64(second)))
             #expect(pace.fault(at(Int64(second))) == nil)
         }
@@ -92,7 +92,7 @@ struct ClientPaceTests {
     @Test("does not count the time for which it is not read")
     func heldBack() {
         var pace = uploading()
-        pace.readEnded(broughtParts: true, at(20))
+        pace.readEnded(broughtPieceOfHead: false, at(20))
         #expect(pace.deadline == nil)
         #expect(pace.fault(at(500)) == nil)
         pace.readBegan(at(500))

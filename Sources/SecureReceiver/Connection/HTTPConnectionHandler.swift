@@ -161,7 +161,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             isSurplus = true
         case is MakeWay:
             // What waits for the disk is silent but will be answered.
-            if queue.isEmpty || isReceiving { context.close(promise: nil) }
+            if queue.isEmpty || isReceiving && !holdsReadBack { context.close(promise: nil) }
         case let fault as ClientPace.Fault:
             giveUp(over: fault, context: context)
         default:

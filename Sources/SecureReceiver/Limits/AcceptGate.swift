@@ -12,6 +12,8 @@ final class AcceptGate: ChannelDuplexHandler, Sendable {
     /// How often those that could make way are asked while somebody may be waiting.
     private static let retry = TimeAmount.seconds(1)
 
+    private static let backoff = TimeAmount.milliseconds(100)
+
     init(_ connections: ConnectionRegistry) {
         self.connections = connections
     }
@@ -32,6 +34,20 @@ final class AcceptGate: ChannelDuplexHandler, Sendable {
                 asking.cancel()
                 if bound.value.channel.isActive { self.read(context: bound.value) }
             }
+        }
+    }
+
+    /// Out of descriptors all the same (accept(2), EMFILE and ENFILE): something else in the process or on the machine has
+    /// them. NIO goes on polling a socket that it cannot accept from, a whole core's worth, unless reading is turned off.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.fireErrorCaught(error)
+        guard error is IOError, let options = context.channel.syncOptions else { return }
+        try? options.setOption(.autoRead, value: false)
+        connections.makeRoom()
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.backoff) {
+            try? options.setOption(.autoRead, value: true)
+            // Past NIO's own handler, which would wait a second: too long where many have given up waiting already.
+            context.read()
         }
     }
 }

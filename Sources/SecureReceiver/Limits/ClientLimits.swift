@@ -25,8 +25,8 @@ struct ClientLimits: Sendable {
     /// How old an unfinished handshake may be while others wait. The default is 2 s: an honest one needs a second, over a bad
     /// link too.
     var handshakePatience = TimeAmount.seconds(2)
-    /// How long a connection with something under way may say nothing while another one of its Pi needs its place. The
-    /// default is 5 s.
+    /// How long a connection with something under way, or that has not asked yet, may say nothing while another one needs its
+    /// place. The default is 5 s.
     var silence = TimeAmount.seconds(5)
     /// The default is no limit: a station may have weeks to catch up.
     var filesPerDay: Int64?

@@ -9,6 +9,19 @@ struct SignatureShown: Sendable {}
 /// Fired for a connection that its Pi has too many of: it gets an answer that says so.
 struct TooManyConnections: Sendable {}
 
+/// Stands before the HTTP decoder and sees whether a read brought anything for it: of a piece of a head it says nothing.
+final class PlaintextWatch: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    var hasCome = false
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        hasCome = true
+        context.fireChannelRead(data)
+    }
+}
+
 /// Keeps one client to its limits: sees what it sends and takes, and fires a `ClientPace.Fault` when it is too slow.
 ///
 /// Stands between the HTTP decoder and the handler that holds reads back: a read that passes here is one that waits for the
@@ -21,11 +34,15 @@ final class ClientLimitsHandler: ChannelDuplexHandler {
 
     private let presence: Presence
     private let connections: ConnectionRegistry
+    private let plaintext: PlaintextWatch
     private var pace: ClientPace
     private var readBroughtParts = false
     private var timer: (deadline: NIODeadline, task: Scheduled<Void>)?
 
-    init(_ limits: ClientLimits, presence: Presence, connections: ConnectionRegistry) {
+    init(
+        _ limits: ClientLimits, plaintext: PlaintextWatch, presence: Presence, connections: ConnectionRegistry
+    ) {
+        self.plaintext = plaintext
         pace = ClientPace(limits)
         self.presence = presence
         self.connections = connections
@@ -45,8 +62,9 @@ final class ClientLimitsHandler: ChannelDuplexHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         let now = NIODeadline.now()
-        pace.readEnded(broughtParts: readBroughtParts, now)
+        pace.readEnded(broughtPieceOfHead: plaintext.hasCome && !readBroughtParts, now)
         readBroughtParts = false
+        plaintext.hasCome = false
         presence.heard(now)
         context.fireChannelReadComplete()
         follow(context)
@@ -61,8 +79,6 @@ final class ClientLimitsHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         context.fireUserInboundEventTriggered(event)
         guard let handshake = event as? TLSHandshakeCompleted else { return }
-        // This read brought the end of the handshake; what else it brings shows as parts.
-        readBroughtParts = true
         pace.handshakeCompleted(.now())
         guard let pi = try? LeafProfile.piName(of: handshake.peer) else { return }
         switch connections.identify(presence, as: pi) {
@@ -106,7 +122,7 @@ final class ClientLimitsHandler: ChannelDuplexHandler {
 
     /// Seldom sets a timer: a later deadline is found when the earlier one has come.
     private func follow(_ context: ChannelHandlerContext) {
-        presence.isIdle = pace.isIdle
+        presence.mayMakeWay = pace.mayMakeWay
         guard let deadline = pace.deadline, context.channel.isActive else { return }
         if let timer, timer.deadline <= deadline { return }
         timer?.task.cancel()

@@ -44,6 +44,9 @@ struct ClientPace: Sendable {
         if case .betweenRequests = stage { unanswered == 0 && answersOut == answersWritten } else { false }
     }
 
+    /// Closing the connection takes nothing from the client. One that is new is about to ask.
+    var mayMakeWay: Bool { isIdle && hasAsked }
+
     // MARK: What happens
 
     mutating func handshakeCompleted(_ now: NIODeadline) {
@@ -79,10 +82,10 @@ struct ClientPace: Sendable {
         clock.start(now)
     }
 
-    /// `broughtParts`: what came was more than a piece of a head.
-    mutating func readEnded(broughtParts: Bool, _ now: NIODeadline) {
+    /// `broughtPieceOfHead`: bytes came, and nothing could be made of them yet.
+    mutating func readEnded(broughtPieceOfHead: Bool, _ now: NIODeadline) {
         clock.stop(now)
-        if case .betweenRequests = stage, !broughtParts { enter(.head, now) }
+        if case .betweenRequests = stage, broughtPieceOfHead { enter(.head, now) }
     }
 
     mutating func goAheadGiven(_ now: NIODeadline) {

@@ -98,7 +98,11 @@ final class ConnectionRegistry: Sendable {
     }
 
     private func ask(_ leaving: [Presence]) {
-        for presence in leaving { presence.channel.pipeline.fireUserInboundEventTriggered(MakeWay()) }
+        for presence in leaving {
+            // Not to be asked twice; it will say so itself should it stay.
+            presence.mayMakeWay = false
+            presence.channel.pipeline.fireUserInboundEventTriggered(MakeWay())
+        }
     }
 
     // MARK: The end

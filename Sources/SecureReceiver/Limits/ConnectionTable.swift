@@ -55,29 +55,30 @@ struct ConnectionTable {
         ofPi[pi, default: []].append(presence)
         if others.count < limits.connectionsPerPi { return (.welcome, nil) }
         if others.count >= 2 * limits.connectionsPerPi { return (.unbearable, nil) }
-        let leaving =
-            Self.longestSilent(others.filter(\.isIdle))
-            ?? Self.longestSilent(others.filter { now - $0.silentSince >= limits.silence })
+        let leaving = leaving(among: others, now)
         return (leaving == nil ? .surplus : .welcome, leaving)
     }
 
-    /// Those that are to go so that others may come: handshakes that take their time, and the connection that was idle for
-    /// the longest time.
+    /// Those that are to go so that others may come: handshakes that take their time, and one connection if there is no room
+    /// for another.
     func overdue(_ now: NIODeadline) -> [Presence] {
         var leaving: [Presence] = []
         if handshakeCount >= limits.handshakes {
-            leaving += entries.values.filter { $0.pi == nil && now - $0.presence.opened >= limits.handshakePatience }
+            leaving = entries.values.filter { $0.pi == nil && now - $0.presence.opened >= limits.handshakePatience }
                 .map(\.presence)
         }
-        if acceptedCount >= limits.connections,
-            let idle = Self.longestSilent(entries.values.map(\.presence).filter(\.isIdle))
+        if acceptedCount >= limits.connections, leaving.isEmpty,
+            let one = self.leaving(among: entries.values.filter { $0.pi != nil }.map(\.presence), now)
         {
-            leaving.append(idle)
+            leaving = [one]
         }
         return leaving
     }
 
-    private static func longestSilent(_ presences: [Presence]) -> Presence? {
-        presences.min { $0.silentSince < $1.silentSince }
+    /// The one that has been silent for the longest time; with something under way on it only after a while.
+    private func leaving(among presences: [Presence], _ now: NIODeadline) -> Presence? {
+        let idle = presences.filter(\.mayMakeWay)
+        let candidates = idle.isEmpty ? presences.filter { now - $0.silentSince >= limits.silence } : idle
+        return candidates.min { $0.silentSince < $1.silentSince }
     }
 }

@@ -71,7 +71,7 @@ struct LimitOptions: ParsableArguments {
         limits.bodyRate = Int(minRate.bytes)
         limits.requestsInFlight = requestsInFlight
         limits.connections = min(connections ?? budget.connections, budget.connections)
-        limits.handshakes = max(4, limits.connections / 4)
+        limits.handshakes = max(limits.connections / 4, min(limits.connections, 8))
         limits.connectionsPerPi = connectionsPerPi
         limits.filesPerDay = filesPerDay
         limits.bytesPerDay = bytesPerDay?.bytes

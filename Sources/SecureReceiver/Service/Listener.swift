@@ -16,6 +16,8 @@ enum Listener {
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(gate) }
             }
+            // One at a time: after each the gate looks at whether there is room for another one.
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             // One read at a time, and no large one: all that a read brings is worked at before anybody looks at whether

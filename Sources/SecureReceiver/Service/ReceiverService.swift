@@ -106,16 +106,24 @@ struct ReceiverService: Service {
         decoder.maxHeaderListSize = 32 * 1024
         decoder.maxHeaderFieldCount = 64
         let limits = configuration.limits
-        var tls = TLSServerHandler.Limits()
-        tls.handshake = limits.handshakeTime
+        var tlsLimits = TLSServerHandler.Limits()
+        tlsLimits.handshake = limits.handshakeTime
+        let tls = TLSServerHandler(context: credentials.tls, limits: tlsLimits)
+        let plaintext = PlaintextWatch()
         try channel.pipeline.syncOperations.addHandlers([
-            TLSServerHandler(context: credentials.tls, limits: tls),
+            tls,
+            plaintext,
             HTTPResponseEncoder(),
             ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoder)),
-            ClientLimitsHandler(limits, presence: connections.add(channel), connections: connections),
+            ClientLimitsHandler(
+                limits, plaintext: plaintext, presence: connections.add(channel), connections: connections),
             HTTPConnectionHandler(
                 receiver: receiver, credentials: credentials, mostInFlight: limits.requestsInFlight,
                 logger: logger),
         ])
+        let bound = NIOLoopBound(tls, eventLoop: channel.eventLoop)
+        channel.closeFuture.whenComplete { [logger] _ in
+            logger.debug("connection closed", metadata: ["decrypted": "\(bound.value.plaintextByteCount)"])
+        }
     }
 }
