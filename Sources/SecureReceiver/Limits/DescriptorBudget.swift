@@ -7,7 +7,7 @@ struct DescriptorBudget: Hashable, Sendable {
     /// Each holds a few files and folders while it makes an upload durable.
     let syncThreads: Int
 
-    /// Ten thousand connections cost some 400 MB.
+    /// Ten thousand connections take some 500 MB.
     private static let mostConnections = 10_000
     private static let mostUploads = 4_096
 
