@@ -55,7 +55,7 @@ package final class IncomingUpload: Sendable {
     }
 
     deinit {
-        reservations.release(progress.withLock { $0.reserved })
+        reservations.release(progress.withLock { $0.reserved }, for: pi)
     }
 
     /// Bytes so far.
@@ -73,7 +73,7 @@ package final class IncomingUpload: Sendable {
             progress.unwritten += count
             let released = min(count, progress.reserved)
             progress.reserved -= released
-            reservations.release(released)
+            reservations.release(released, for: pi)
             guard progress.unwritten >= Self.mostUnwritten else { return }
             progress.unwritten = 0
             do throws(SystemCallError) { try file.startWriting() } catch { throw StoreError(error, needed: size) }

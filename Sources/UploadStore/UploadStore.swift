@@ -21,15 +21,18 @@ package final class UploadStore: Sendable {
 
     /// Opens the folder `path`, which must exist, takes it for this process alone, and repairs what a crash left. The time
     /// this takes follows from what was under way at the crash, not from what is stored.
-    package convenience init(opening path: String, partials: PartialLimits = .init()) throws(StoreError) {
-        try self.init(opening: path, partials: partials, observe: { _ in })
+    package convenience init(
+        opening path: String, keepingFree keptFree: KeptFree = .percent(5), partials: PartialLimits = .init()
+    ) throws(StoreError) {
+        try self.init(opening: path, keepingFree: keptFree, partials: partials, observe: { _ in })
     }
 
     /// `features`: what the system offers; found out if `nil`. `clock`: seconds since 1970, for the age of partial uploads.
     /// `observe`: told of every step of a commit.
     package init(
-        opening path: String, features: SystemFeatures? = nil, partials limits: PartialLimits = .init(),
-        clock: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }, observe: @escaping StepObserver
+        opening path: String, keepingFree keptFree: KeptFree = .percent(5), features: SystemFeatures? = nil,
+        partials limits: PartialLimits = .init(), clock: @escaping @Sendable () -> Int64 = { Int64(time(nil)) },
+        observe: @escaping StepObserver
     ) throws(StoreError) {
         do {
             let root = Directory(try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY))
@@ -44,7 +47,7 @@ package final class UploadStore: Sendable {
             tree = FolderTree(root: root, opensBeneath: features.openBeneath)
             temporaries = TemporaryFiles(in: temporary, unnamed: features.unnamedFiles)
             replacements = Replacements(in: replacing, tree: tree, temporaries: temporaries, observe: observe)
-            reservations = SpaceReservations(of: root.file)
+            reservations = SpaceReservations(of: root.file, keepingFree: keptFree)
             partials = Partials(
                 tree: tree, temporaries: temporaries, reservations: reservations, limits: limits, clock: clock,
                 observe: observe)
@@ -71,12 +74,12 @@ package final class UploadStore: Sendable {
     package func begin(pi: PiName, path: UploadPath, size: Int64) throws(StoreError) -> IncomingUpload {
         precondition(size >= 0, "a size is not negative")
         try checkNothingIsInTheWay(of: Place(pi: pi, path: path))
-        try reservations.reserve(size)
+        try reservations.reserve(size, for: pi)
         do throws(SystemCallError) {
             let file = try temporaries.make()
             return IncomingUpload(pi: pi, path: path, size: size, file: file, reserved: reservations)
         } catch {
-            reservations.release(size)
+            reservations.release(size, for: pi)
             throw StoreError(error, needed: size)
         }
     }

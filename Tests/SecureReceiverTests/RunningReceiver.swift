@@ -23,7 +23,8 @@ struct RunningReceiver: Sendable {
 
     static func run(
         pis: [String] = ["pi-01", "pi-02"], largestFile: Int64? = nil, drainSeconds: Int64 = 30,
-        uploadsUnderWay: Int = 256, resumableAbove: Int64 = 4 << 20, folder: TemporaryFolder? = nil,
+        uploadsUnderWay: Int = 256, limits: ClientLimits = ClientLimits(), resumableAbove: Int64 = 4 << 20,
+        folder: TemporaryFolder? = nil,
         _ body: @escaping @Sendable (RunningReceiver) async throws -> Void
     ) async throws {
         let folder = try folder ?? TemporaryFolder()
@@ -43,6 +44,7 @@ struct RunningReceiver: Sendable {
         configuration.drainSeconds = drainSeconds
         configuration.uploadsUnderWay = uploadsUnderWay
         configuration.resumableAbove = resumableAbove
+        configuration.limits = limits
 
         let log = TestLog()
         let logger = Logger(label: "test") { _ in log }

@@ -6,9 +6,9 @@ import UploadStore
 struct PartialOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The size of a file above which what came of a broken upload is kept. Default: 4 MiB.",
+            "The size of a file above which what came of a broken upload is kept.",
             valueName: "bytes"))
-    var resumableAbove = ResumableUpload.defaultThreshold
+    var resumableAbove = ByteCount(ResumableUpload.defaultThreshold)
 
     @Option(
         help: ArgumentHelp(
@@ -20,9 +20,6 @@ struct PartialOptions: ParsableArguments {
     var partialsPerPi = 64
 
     func validate() throws {
-        guard resumableAbove >= 0 else {
-            throw ValidationError("--resumable-above takes a number of bytes, not \(resumableAbove).")
-        }
         guard keepPartials.seconds >= 60 else {
             throw ValidationError("--keep-partials takes a minute at least, not \(keepPartials).")
         }

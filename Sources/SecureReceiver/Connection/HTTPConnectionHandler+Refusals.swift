@@ -11,7 +11,8 @@ extension HTTPConnectionHandler {
     func refuse(_ refusal: Refusal, _ raw: HTTPRequestHead, context: ChannelHandlerContext) {
         var response = answer(to: refusal)
         response.omitsBody = raw.method == .HEAD
-        response.closesConnection = refusal.closesConnection || !raw.isKeepAlive || raw.headers.contains(name: "expect")
+        response.closesConnection =
+            isSurplus || refusal.closesConnection || !raw.isKeepAlive || raw.headers.contains(name: "expect")
         refuseOrAnswer(response, of: raw, context: context)
     }
 
@@ -71,6 +72,32 @@ extension HTTPConnectionHandler {
     }
 
     private func refuseUnreadable(_ error: any Error, context: ChannelHandlerContext) {
+        abandon(
+            (error as? HTTPParserError) == .headerOverflow
+                ? Refusal(.headerTooLarge, "The request's header is larger than this receiver reads.")
+                : Refusal(.malformedRequest, "The request is not HTTP/1.1 that can be read in one way only."),
+            context: context)
+    }
+
+    /// A client was too slow.
+    func giveUp(over fault: ClientPace.Fault, context: ChannelHandlerContext) {
+        switch (fault, inbound) {
+        case (.idle, _), (.answers, _):
+            if fault == .answers { logger.notice("connection given up", metadata: ["reason": "answers not taken"]) }
+            context.close(promise: nil)
+        case (.body, .discarding):
+            // It has its answer.
+            inbound = .finished
+            closeIfDone(context: context)
+        case (.head, _):
+            abandon(Refusal(.timeout, "The request's header took too long."), context: context)
+        case (.body, _):
+            abandon(Refusal(.timeout, "The request's body came too slowly."), context: context)
+        }
+    }
+
+    /// Answers what is being read, or would be next, and reads nothing behind it.
+    private func abandon(_ refusal: Refusal, context: ChannelHandlerContext) {
         let slot: ResponseQueue.Slot
         switch inbound {
         case .finished: return
@@ -79,10 +106,6 @@ extension HTTPConnectionHandler {
         case .awaitingHead, .discarding: slot = queue.append()
         }
         inbound = .finished
-        let refusal =
-            (error as? HTTPParserError) == .headerOverflow
-            ? Refusal(.headerTooLarge, "The request's header is larger than this receiver reads.")
-            : Refusal(.malformedRequest, "The request is not HTTP/1.1 that can be read in one way only.")
         var response = answer(to: refusal)
         response.closesConnection = true
         complete(slot, response, context: context)

@@ -52,8 +52,11 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     var queue = ResponseQueue()
     var holdsReadBack = false
     var isDraining = false
+    /// Its Pi has too many of them.
+    var isSurplus = false
     var inputIsClosed = false
     var isClosing = false
+    var isOutputClosed = false
     var lastWritten: EventLoopFuture<Void>?
     var hasUnflushedOutput = false
 
@@ -97,8 +100,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         do throws(Refusal) {
             guard let pi else { throw Refusal(.authenticationFailed, "The connection has no client certificate.") }
             guard !isDraining else { throw Refusal(.draining, "The receiver is shutting down; try again soon.") }
+            guard !isSurplus else {
+                throw Refusal(.tooManyRequests, "\(pi) has as many connections open as this receiver takes of a Pi.")
+            }
             let head = try RequestHead(raw)
-            switch try receiver.admission.decide(head, from: pi, now: receiver.now) {
+            let decision = try receiver.admission.decide(head, from: pi, now: receiver.now)
+            if decision.isSigned { context.triggerUserOutboundEvent(SignatureShown(), promise: nil) }
+            switch decision {
             case .answer(var response):
                 response.omitsBody = raw.method == .HEAD
                 response.closesConnection = head.closesConnection
@@ -163,9 +171,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case is DrainConnection:
             isDraining = true
             closeIfDone(context: context)
-        case is IdleStateHandler.IdleStateEvent:
-            // While an upload waits for the disk the connection is silent but not idle.
-            if queue.isEmpty || isReceiving { context.close(promise: nil) }
+        case is TooManyConnections:
+            isSurplus = true
+        case is MakeWay:
+            // What waits for the disk is silent but will be answered.
+            if queue.isEmpty || isReceiving && !holdsReadBack { context.close(promise: nil) }
+        case let fault as ClientPace.Fault:
+            giveUp(over: fault, context: context)
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -183,6 +195,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         inbound = .finished
         held = []
         context.fireChannelInactive()
+    }
+
+    var isFinished: Bool {
+        if case .finished = inbound { true } else { false }
     }
 
     var isReceiving: Bool {

@@ -24,6 +24,9 @@ struct Admission: Sendable {
         case upload(AdmittedUpload)
         case part(AdmittedPart)
         case question(AdmittedQuestion)
+
+        /// The Pi has shown a good signature.
+        var isSigned: Bool { if case .answer = self { false } else { true } }
     }
 
     /// `pi`: whom the connection's certificate names. `now`: seconds since 1970.

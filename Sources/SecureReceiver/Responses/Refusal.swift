@@ -8,13 +8,19 @@ struct Refusal: Error, Hashable, Sendable {
     let detail: String
     /// The methods that the resource takes, for 405.
     let allowedMethods: [String]
+    /// Seconds, for 429 and 503.
+    let retryAfter: Int64
     /// What the answer says beside.
     let fields: HTTPFields
 
-    init(_ problem: Problem, _ detail: String, allowedMethods: [String] = [], fields: HTTPFields = [:]) {
+    init(
+        _ problem: Problem, _ detail: String, allowedMethods: [String] = [], retryAfter: Int64 = 5,
+        fields: HTTPFields = [:]
+    ) {
         self.problem = problem
         self.detail = detail
         self.allowedMethods = allowedMethods
+        self.retryAfter = retryAfter
         self.fields = fields
     }
 

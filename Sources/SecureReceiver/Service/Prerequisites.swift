@@ -57,7 +57,10 @@ enum Prerequisites {
 
     static func store(_ configuration: ReceiverConfiguration) throws(CommandFailure) -> UploadStore {
         let path = configuration.store
-        do throws(StoreError) { return try UploadStore(opening: path, partials: configuration.partials) } catch .inUse {
+        do throws(StoreError) {
+            return try UploadStore(
+                opening: path, keepingFree: configuration.limits.keptFree, partials: configuration.partials)
+        } catch .inUse {
             throw CommandFailure(
                 "\(path) cannot be used", reason: "another receiver has it open",
                 hint: "stop that one (see `ss -ltnp`), or give each its own folder with --store.",

@@ -16,7 +16,7 @@ struct ReceiverService: Service {
     private let logger: Logger
     private let credentials: WatchedFiles<Credentials>
     private let receiver: Receiver
-    private let connections = ConnectionRegistry()
+    private let connections: ConnectionRegistry
     private let onListening: @Sendable (SocketAddress) async -> Void
 
     /// Throws CommandFailure for whatever is missing or unusable, before anything is listened to.
@@ -28,6 +28,7 @@ struct ReceiverService: Service {
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening
+        connections = ConnectionRegistry(configuration.limits)
         let identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
         let store = try Prerequisites.store(configuration)
         credentials = try Prerequisites.credentials(configuration, logger: logger)
@@ -35,7 +36,9 @@ struct ReceiverService: Service {
         receiver = Receiver(
             admission: Admission(authenticator: authenticator, largestFile: configuration.largestFile),
             store: store, commits: CommitQueue(threads: configuration.syncThreads),
-            limit: UploadLimit(configuration.uploadsUnderWay), resumableAbove: configuration.resumableAbove,
+            limit: UploadLimit(configuration.uploadsUnderWay),
+            quota: DayQuota(files: configuration.limits.filesPerDay, bytes: configuration.limits.bytesPerDay),
+            resumableAbove: configuration.resumableAbove,
             logger: logger)
     }
 
@@ -44,7 +47,9 @@ struct ReceiverService: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let listener: any Channel
         do {
-            listener = try await Listener.bind(to: configuration, on: group) { try self.configure($0) }
+            listener = try await Listener.bind(to: configuration, on: group, gate: AcceptGate(connections)) {
+                try self.configure($0)
+            }
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -100,19 +105,29 @@ struct ReceiverService: Service {
         let credentials = credentials.current
         var logger = logger
         logger[metadataKey: "address"] = "\(channel.remoteAddress?.ipAddress ?? "-")"
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = 8 * 1024
-        limits.maxHeaderListSize = 32 * 1024
-        limits.maxHeaderFieldCount = 64
+        var decoder = NIOHTTPDecoderLimitConfiguration()
+        decoder.maxHeaderFieldSize = 8 * 1024
+        decoder.maxHeaderListSize = 32 * 1024
+        decoder.maxHeaderFieldCount = 64
+        let limits = configuration.limits
+        var tlsLimits = TLSServerHandler.Limits()
+        tlsLimits.handshake = limits.handshakeTime
+        let tls = TLSServerHandler(context: credentials.tls, limits: tlsLimits)
+        let plaintext = PlaintextWatch()
         try channel.pipeline.syncOperations.addHandlers([
-            TLSServerHandler(context: credentials.tls),
+            tls,
+            plaintext,
             HTTPResponseEncoder(),
-            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)),
-            IdleStateHandler(allTimeout: .seconds(configuration.idleSeconds)),
+            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoder)),
+            ClientLimitsHandler(
+                limits, plaintext: plaintext, presence: connections.add(channel), connections: connections),
             HTTPConnectionHandler(
-                receiver: receiver, credentials: credentials, mostInFlight: configuration.requestsInFlight,
+                receiver: receiver, credentials: credentials, mostInFlight: limits.requestsInFlight,
                 logger: logger),
         ])
-        connections.add(channel)
+        let bound = NIOLoopBound(tls, eventLoop: channel.eventLoop)
+        channel.closeFuture.whenComplete { [logger] _ in
+            logger.debug("connection closed", metadata: ["decrypted": "\(bound.value.plaintextByteCount)"])
+        }
     }
 }

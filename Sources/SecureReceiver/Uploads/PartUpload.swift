@@ -12,6 +12,7 @@ final class PartUpload: UploadBody {
     private let turn: UploadTurn
     private let receiver: Receiver
     private let room: Admitted
+    private let charge: DayQuota.Charge?
     private let progress = Mutex(Progress())
 
     private struct Progress {
@@ -23,16 +24,20 @@ final class PartUpload: UploadBody {
     /// Bytes after which what has come is made durable: no crash costs the sender more, and the last sync has little to do.
     private static let mostUnsaved: Int64 = 4 << 20
 
-    init(_ part: AdmittedPart, _ partial: PartialUpload, turn: UploadTurn, receiver: Receiver) {
+    init(
+        _ part: AdmittedPart, _ partial: PartialUpload, turn: UploadTurn, charge: DayQuota.Charge?, receiver: Receiver
+    ) {
         self.part = part
         self.partial = partial
         self.turn = turn
         self.receiver = receiver
-        room = receiver.limit.admit()
+        self.charge = charge
+        room = receiver.limit.admit(partial.file.pi)
     }
 
     deinit {
         guard !progress.withLock({ $0.isFinished }) else { return }
+        charge?.keep()
         receiver.commits.run { [partial, receiver] in
             do throws(StoreError) { try partial.end() } catch {
                 _ = receiver.refusal(for: error, partial.file)  // logs it

@@ -48,9 +48,11 @@ extension Receiver {
                 "\(left) bytes are to come; this part has \(part.size) and says Upload-Complete: "
                     + "\(ResumableUpload.boolean(part.isLast)).")
         }
+        // What comes counts when it comes, the file when it is whole.
+        let charge = try quota.charge(part.key.pi, files: part.isLast ? 1 : 0, size: part.size, now: now)
         do throws(StoreError) {
             if let partial = try store.partials.open(part.key, room: part.size, lease: turn) {
-                return PartUpload(part, partial, turn: turn, receiver: self)
+                return PartUpload(part, partial, turn: turn, charge: charge, receiver: self)
             }
         } catch {
             throw refusal(for: error, status.file)
@@ -102,10 +104,16 @@ extension Receiver {
                 try? store.partials.remove(PartialKey(file))
                 return stored(signed).with(offset: file.size, isComplete: true)
             }
+            try checkQuota(file)
             var response = response(201, try store.partials.create(file))
             response.fields[.location] = MessagePath.upload(file.id)
             return response
         }
+    }
+
+    /// Says early what a part would be told.
+    private func checkQuota(_ file: AnnouncedFile) throws(Refusal) {
+        _ = try quota.charge(file.pi, size: file.size, now: now)
     }
 
     private func state(of key: PartialKey) -> Response {

@@ -13,6 +13,7 @@ struct Receiver: Sendable {
     let store: UploadStore
     let commits: CommitQueue
     let limit: UploadLimit
+    let quota: DayQuota
     /// Bytes above which a `PUT` that is cut off can be gone on with in parts.
     let resumableAbove: Int64
     let logger: Logger
@@ -26,9 +27,10 @@ struct Receiver: Sendable {
     func takesTurns(_ upload: AdmittedUpload) -> Bool { upload.size > resumableAbove }
 
     func begin(_ upload: AdmittedUpload, turn: UploadTurn? = nil) throws(Refusal) -> WholeUpload {
+        let charge = try quota.charge(upload.pi, size: upload.size, now: now)
         do throws(StoreError) {
             let incoming = try store.begin(pi: upload.pi, path: upload.path, size: upload.size)
-            return WholeUpload(upload, incoming, turn: turn, receiver: self)
+            return WholeUpload(upload, incoming, turn: turn, charge: charge, receiver: self)
         } catch {
             throw refusal(for: error, upload.file)
         }
@@ -65,6 +67,8 @@ struct Receiver: Sendable {
     func response(about file: AnnouncedFile, _ work: () throws -> Response) -> Response {
         do { return try work() } catch let error as StoreError {
             return response(to: refusal(for: error, file), file.pi)
+        } catch let refusal as Refusal {
+            return response(to: refusal, file.pi)
         } catch {
             logger.error(
                 "receipt not signed", metadata: ["pi": "\(file.pi)", "path": "\(file.path)", "error": "\(error)"])

@@ -10,16 +10,21 @@ final class WholeUpload: UploadBody {
     private let incoming: IncomingUpload
     private let receiver: Receiver
     private let room: Admitted
+    private let charge: DayQuota.Charge?
     /// Of a file that is large enough to be gone on with.
     private let turn: UploadTurn?
     private let isFinished = Atomic(false)
 
-    init(_ upload: AdmittedUpload, _ incoming: IncomingUpload, turn: UploadTurn?, receiver: Receiver) {
+    init(
+        _ upload: AdmittedUpload, _ incoming: IncomingUpload, turn: UploadTurn?, charge: DayQuota.Charge?,
+        receiver: Receiver
+    ) {
         self.upload = upload
         self.incoming = incoming
         self.receiver = receiver
         self.turn = turn
-        room = receiver.limit.admit()
+        self.charge = charge
+        room = receiver.limit.admit(upload.pi)
     }
 
     deinit {
@@ -52,6 +57,7 @@ final class WholeUpload: UploadBody {
             let response = receiver.response(about: upload.file) {
                 let signed = try receiver.store.commit(
                     incoming, modified: upload.file.modified, receipt: receiver.signer(upload, credentials))
+                if signed.receipt.result != .unchanged { charge?.keep() }
                 // Of an earlier attempt.
                 if turn != nil { try? receiver.store.partials.remove(PartialKey(upload.file)) }
                 return receiver.stored(signed)

@@ -39,8 +39,8 @@ package final class Partials: Sendable {
         try working(at: PartialKey(file), needed: file.size) { key in
             let status = try status(of: key)
             let rest = file.size - (status?.offset ?? 0)
-            try reservations.reserve(rest)
-            reservations.release(rest)
+            try reservations.reserve(rest, for: key.pi)
+            reservations.release(rest, for: key.pi)
             if let status { return status }
 
             try makeWay(for: file)
@@ -83,7 +83,7 @@ package final class Partials: Sendable {
             try data.truncate(to: note.entry.offset)
             let hash = try hashes.hash(of: key, at: note.entry.offset) ?? RunningHash(reading: data)
             try data.seek(to: note.entry.offset)
-            try reservations.reserve(room)
+            try reservations.reserve(room, for: key.pi)
             partial = PartialUpload(
                 note.file, content: TemporaryFile(keeping: data, name: key.dataName, in: folder), hash: hash,
                 room: room,
