@@ -188,6 +188,24 @@ struct PartRefusalTests {
         }
     }
 
+    @Test("when its Pi has brought its share of the day: parts count when they come")
+    func quota() async throws {
+        var limits = ClientLimits()
+        limits.bytesPerDay = 20
+        try await RunningReceiver.run(limits: limits) { receiver in
+            let location = try #require(try await receiver.announce(Self.body, "a").fields["location"])
+            #expect(try await receiver.announce([UInt8](repeating: 0, count: 21), "b").code == "too-large")
+            #expect(try await receiver.answer(to: receiver.part(Self.body[..<10], of: location)).status == 204)
+            #expect(try await receiver.announce([UInt8](repeating: 0, count: 11), "b").code == "too-many-requests")
+            let last = try await receiver.answer(to: receiver.part(Self.body[10...], of: location, isLast: true))
+            #expect(last.status == 201)
+            let tomorrow = try await receiver.announce([UInt8](repeating: 0, count: 7), "b")
+            #expect(tomorrow.code == "too-many-requests")
+            #expect(tomorrow.fields["retry-after"] != nil)
+            #expect(try await receiver.announce([UInt8](repeating: 0, count: 6), "b").status == 201)
+        }
+    }
+
     @Test("when a PUT says that it is only a part")
     func putOfPart() async throws {
         try await RunningReceiver.run { receiver in

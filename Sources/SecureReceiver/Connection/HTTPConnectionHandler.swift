@@ -112,16 +112,16 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 response.closesConnection = head.closesConnection
                 refuseOrAnswer(response, of: raw, context: context)
             case .upload(let upload) where receiver.takesTurns(upload):
-                prepare(head, context: context) { receiver.begin(upload, on: $0, endedBy: $1, then: $2) }
+                prepare(head, context: context) { receiver.begin(upload, logger, on: $0, endedBy: $1, then: $2) }
             case .upload(let upload):
-                let body = try receiver.begin(upload)
+                let body = try receiver.begin(upload, logger)
                 receive(body, head, queue.append(wantsGoAhead: head.expectsContinue), context: context)
             case .part(let part):
-                prepare(head, context: context) { receiver.begin(part, on: $0, endedBy: $1, then: $2) }
+                prepare(head, context: context) { receiver.begin(part, logger, on: $0, endedBy: $1, then: $2) }
             case .question(let question):
                 inbound = head.closesConnection ? .finished : .discarding
                 receiver.answer(
-                    question, credentials: credentials, on: context.eventLoop,
+                    question, logger, credentials: credentials, on: context.eventLoop,
                     then: answer(
                         in: queue.append(), closesConnection: head.closesConnection, omitsBody: raw.method == .HEAD,
                         context: context))

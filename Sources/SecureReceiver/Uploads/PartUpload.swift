@@ -11,6 +11,7 @@ final class PartUpload: UploadBody {
     private let partial: PartialUpload
     private let turn: UploadTurn
     private let receiver: Receiver
+    private let logger: Logger
     private let room: Admitted
     private let charge: DayQuota.Charge?
     private let progress = Mutex(Progress())
@@ -25,13 +26,15 @@ final class PartUpload: UploadBody {
     private static let mostUnsaved: Int64 = 4 << 20
 
     init(
-        _ part: AdmittedPart, _ partial: PartialUpload, turn: UploadTurn, charge: DayQuota.Charge?, receiver: Receiver
+        _ part: AdmittedPart, _ partial: PartialUpload, turn: UploadTurn, charge: DayQuota.Charge?,
+        receiver: Receiver, logger: Logger
     ) {
         self.part = part
         self.partial = partial
         self.turn = turn
         self.receiver = receiver
         self.charge = charge
+        self.logger = logger
         room = receiver.limit.admit(partial.file.pi)
     }
 
@@ -92,22 +95,23 @@ extension PartUpload {
         let file = partial.file
         do throws(StoreError) {
             guard partial.finishPart() == part.digest else {
-                return receiver.response(to: .bodyMismatch, file.pi).with(
+                return receiver.response(to: .bodyMismatch, file.pi, logger).with(
                     offset: try partial.goBack(), isComplete: false)
             }
+            charge?.keep()
             guard part.isLast else { return Response(status: 204).with(offset: try partial.save(), isComplete: false) }
             if partial.finish() == file.digest { return nil }
             try partial.discard()
-            return receiver.response(to: .wholeMismatch, file.pi).with(isComplete: true)
+            return receiver.response(to: .wholeMismatch, file.pi, logger).with(isComplete: true)
         } catch {
-            return receiver.response(to: receiver.refusal(for: error, file), file.pi)
+            return receiver.response(to: receiver.refusal(for: error, file), file.pi, logger)
         }
     }
 
     private func commit(_ credentials: Credentials) -> Response {
         let signer = receiver.signer(AdmittedUpload(file: partial.file, context: part.context), credentials)
-        let response = receiver.response(about: partial.file) {
-            receiver.stored(try receiver.store.commit(partial, receipt: signer))
+        let response = receiver.response(about: partial.file, logger) {
+            receiver.stored(try receiver.store.commit(partial, receipt: signer), logger)
         }
         guard response.isSuccess else { return response }
         receiver.completed.add(part.key, size: partial.file.size)

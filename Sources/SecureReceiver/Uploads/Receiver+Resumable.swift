@@ -10,11 +10,12 @@ extension Receiver {
     /// Waits for the turn at the file, and says on `eventLoop` whether its body may come. `end` is called if a newer request
     /// wants the turn.
     func begin(
-        _ upload: AdmittedUpload, on eventLoop: any EventLoop, endedBy end: @escaping @Sendable () -> Void,
+        _ upload: AdmittedUpload, _ logger: Logger, on eventLoop: any EventLoop,
+        endedBy end: @escaping @Sendable () -> Void,
         then started: @escaping @Sendable (Start) -> Void
     ) {
         turns.take(PartialKey(upload.file)) { turn in
-            let start = Start { () throws(Refusal) in try begin(upload, turn: turn) }
+            let start = Start { () throws(Refusal) in try begin(upload, logger, turn: turn) }
             turn.mayEnd(by: end)
             eventLoop.execute { started(start) }
         }
@@ -22,19 +23,20 @@ extension Receiver {
 
     /// The same for a part, whose upload is opened off the event loop.
     func begin(
-        _ part: AdmittedPart, on eventLoop: any EventLoop, endedBy end: @escaping @Sendable () -> Void,
+        _ part: AdmittedPart, _ logger: Logger, on eventLoop: any EventLoop,
+        endedBy end: @escaping @Sendable () -> Void,
         then started: @escaping @Sendable (Start) -> Void
     ) {
         turns.take(part.key) { turn in
             commits.run {
-                let start = Start { () throws(Refusal) in try open(part, turn: turn) }
+                let start = Start { () throws(Refusal) in try open(part, logger, turn: turn) }
                 turn.mayEnd(by: end)
                 eventLoop.execute { started(start) }
             }
         }
     }
 
-    private func open(_ part: AdmittedPart, turn: UploadTurn) throws(Refusal) -> any UploadBody {
+    private func open(_ part: AdmittedPart, _ logger: Logger, turn: UploadTurn) throws(Refusal) -> any UploadBody {
         let status = try status(of: part.key)
         let left = status.file.size - status.offset
         guard part.offset == status.offset else {
@@ -52,7 +54,7 @@ extension Receiver {
         let charge = try quota.charge(part.key.pi, files: part.isLast ? 1 : 0, size: part.size, now: now)
         do throws(StoreError) {
             if let partial = try store.partials.open(part.key, room: part.size, lease: turn) {
-                return PartUpload(part, partial, turn: turn, charge: charge, receiver: self)
+                return PartUpload(part, partial, turn: turn, charge: charge, receiver: self, logger: logger)
             }
         } catch {
             throw refusal(for: error, status.file)
@@ -77,7 +79,7 @@ extension Receiver {
 extension Receiver {
     /// Answers a request about an upload in parts, on `eventLoop`, when no older one works at it any more.
     func answer(
-        _ question: AdmittedQuestion, credentials: Credentials, on eventLoop: any EventLoop,
+        _ question: AdmittedQuestion, _ logger: Logger, credentials: Credentials, on eventLoop: any EventLoop,
         then answer: @escaping @Sendable (Response) -> Void
     ) {
         turns.take(question.key) { turn in
@@ -86,23 +88,23 @@ extension Receiver {
             }
             switch question {
             case .announce(let file, let context):
-                commits.submit(.init(file)) { respond(announce(file, context, credentials)) }
+                commits.submit(.init(file)) { respond(announce(file, context, credentials, logger)) }
             case .status(let key):
-                commits.run { respond(state(of: key)) }
+                commits.run { respond(state(of: key, logger)) }
             case .cancel(let key):
-                commits.run { respond(cancel(key)) }
+                commits.run { respond(cancel(key, logger)) }
             }
         }
     }
 
     private func announce(
-        _ file: AnnouncedFile, _ context: ReceiptSignature.Context, _ credentials: Credentials
+        _ file: AnnouncedFile, _ context: ReceiptSignature.Context, _ credentials: Credentials, _ logger: Logger
     ) -> Response {
-        response(about: file) {
+        response(about: file, logger) {
             let receipt = signer(AdmittedUpload(file: file, context: context), credentials)
             if let signed = try store.acknowledge(file, receipt: receipt) {
                 try? store.partials.remove(PartialKey(file))
-                return stored(signed).with(offset: file.size, isComplete: true)
+                return stored(signed, logger).with(offset: file.size, isComplete: true)
             }
             try checkQuota(file)
             var response = response(201, try store.partials.create(file))
@@ -116,11 +118,11 @@ extension Receiver {
         _ = try quota.charge(file.pi, size: file.size, now: now)
     }
 
-    private func state(of key: PartialKey) -> Response {
+    private func state(of key: PartialKey, _ logger: Logger) -> Response {
         var response: Response
         do throws(Refusal) { response = self.response(204, try status(of: key)) } catch {
             guard error.problem == .uploadCompleted, let size = completed.size(of: key) else {
-                return self.response(to: error, key.pi)
+                return self.response(to: error, key.pi, logger)
             }
             response = Response(status: 204, fields: [.uploadLength: "\(size)"]).with(offset: size, isComplete: true)
         }
@@ -128,13 +130,13 @@ extension Receiver {
         return response
     }
 
-    private func cancel(_ key: PartialKey) -> Response {
+    private func cancel(_ key: PartialKey, _ logger: Logger) -> Response {
         do throws(Refusal) {
             _ = try status(of: key)
             do throws(StoreError) { try store.partials.remove(key) } catch { throw refusal(for: error, key) }
             return Response(status: 204)
         } catch {
-            return response(to: error, key.pi)
+            return response(to: error, key.pi, logger)
         }
     }
 

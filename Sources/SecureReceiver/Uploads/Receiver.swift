@@ -26,11 +26,12 @@ struct Receiver: Sendable {
     /// Whether `begin` may have to wait, for an older request with the same file.
     func takesTurns(_ upload: AdmittedUpload) -> Bool { upload.size > resumableAbove }
 
-    func begin(_ upload: AdmittedUpload, turn: UploadTurn? = nil) throws(Refusal) -> WholeUpload {
+    /// `logger`: the connection's, which knows where it comes from.
+    func begin(_ upload: AdmittedUpload, _ logger: Logger, turn: UploadTurn? = nil) throws(Refusal) -> WholeUpload {
         let charge = try quota.charge(upload.pi, size: upload.size, now: now)
         do throws(StoreError) {
             let incoming = try store.begin(pi: upload.pi, path: upload.path, size: upload.size)
-            return WholeUpload(upload, incoming, turn: turn, charge: charge, receiver: self)
+            return WholeUpload(upload, incoming, turn: turn, charge: charge, receiver: self, logger: logger)
         } catch {
             throw refusal(for: error, upload.file)
         }
@@ -51,7 +52,7 @@ struct Receiver: Sendable {
         }
     }
 
-    func stored(_ signed: SignedReceipt) -> Response {
+    func stored(_ signed: SignedReceipt, _ logger: Logger) -> Response {
         let receipt = signed.receipt
         logger.info(
             "file stored",
@@ -64,11 +65,11 @@ struct Receiver: Sendable {
     }
 
     /// What `work` with the store comes to, off the event loop.
-    func response(about file: AnnouncedFile, _ work: () throws -> Response) -> Response {
+    func response(about file: AnnouncedFile, _ logger: Logger, _ work: () throws -> Response) -> Response {
         do { return try work() } catch let error as StoreError {
-            return response(to: refusal(for: error, file), file.pi)
+            return response(to: refusal(for: error, file), file.pi, logger)
         } catch let refusal as Refusal {
-            return response(to: refusal, file.pi)
+            return response(to: refusal, file.pi, logger)
         } catch {
             logger.error(
                 "receipt not signed", metadata: ["pi": "\(file.pi)", "path": "\(file.path)", "error": "\(error)"])
@@ -76,7 +77,7 @@ struct Receiver: Sendable {
         }
     }
 
-    func response(to refusal: Refusal, _ pi: PiName) -> Response {
+    func response(to refusal: Refusal, _ pi: PiName, _ logger: Logger) -> Response {
         logger.notice(
             "request refused",
             metadata: ["pi": "\(pi)", "code": "\(refusal.problem.code)", "detail": "\(refusal.detail)"])

@@ -9,6 +9,7 @@ final class WholeUpload: UploadBody {
     private let upload: AdmittedUpload
     private let incoming: IncomingUpload
     private let receiver: Receiver
+    private let logger: Logger
     private let room: Admitted
     private let charge: DayQuota.Charge?
     /// Of a file that is large enough to be gone on with.
@@ -17,13 +18,14 @@ final class WholeUpload: UploadBody {
 
     init(
         _ upload: AdmittedUpload, _ incoming: IncomingUpload, turn: UploadTurn?, charge: DayQuota.Charge?,
-        receiver: Receiver
+        receiver: Receiver, logger: Logger
     ) {
         self.upload = upload
         self.incoming = incoming
         self.receiver = receiver
         self.turn = turn
         self.charge = charge
+        self.logger = logger
         room = receiver.limit.admit(upload.pi)
     }
 
@@ -51,16 +53,16 @@ final class WholeUpload: UploadBody {
         isFinished.store(true, ordering: .relaxed)
         turn?.goesOn()
         guard incoming.finish() == upload.file.digest else {
-            return answer(receiver.response(to: .bodyMismatch, upload.pi))
+            return answer(receiver.response(to: .bodyMismatch, upload.pi, logger))
         }
         receiver.commits.submit(.init(upload.file)) { [self] in
-            let response = receiver.response(about: upload.file) {
+            let response = receiver.response(about: upload.file, logger) {
                 let signed = try receiver.store.commit(
                     incoming, modified: upload.file.modified, receipt: receiver.signer(upload, credentials))
                 if signed.receipt.result != .unchanged { charge?.keep() }
                 // Of an earlier attempt.
                 if turn != nil { try? receiver.store.partials.remove(PartialKey(upload.file)) }
-                return receiver.stored(signed)
+                return receiver.stored(signed, logger)
             }
             eventLoop.execute { answer(response) }
         }
