@@ -11,6 +11,8 @@ final class ConnectionRegistry: Sendable {
 
     private let state = Mutex(State())
 
+    var count: Int { state.withLock { $0.channels.count } }
+
     func add(_ channel: any Channel) {
         let isDraining = state.withLock { state in
             state.channels[ObjectIdentifier(channel)] = channel

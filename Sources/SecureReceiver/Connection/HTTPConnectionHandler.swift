@@ -89,7 +89,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 response.closesConnection = head.closesConnection
                 refuseOrAnswer(response, of: raw, context: context)
             case .upload(let upload):
-                let underWay = try receiver.begin(upload)
+                let underWay = try receiver.begin(upload, logger: logger)
                 let slot = queue.append(wantsGoAhead: head.expectsContinue)
                 inbound = .receiving(
                     Reception(slot: slot, underWay: underWay, closesConnection: head.closesConnection))

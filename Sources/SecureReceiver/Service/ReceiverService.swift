@@ -11,32 +11,40 @@ import UploadProtocol
 import UploadStore
 
 /// The receiver from start to stop: reads what it needs, listens, and on SIGTERM ends what is under way.
-struct ReceiverService: Service {
+struct ReceiverService: Service, CustomStringConvertible {
     private let configuration: ReceiverConfiguration
     private let logger: Logger
+    private let identifiers: WatchedFiles<IdentifierList>
     private let credentials: WatchedFiles<Credentials>
+    private let manager: ServiceManager?
     private let receiver: Receiver
     private let connections = ConnectionRegistry()
+    private let sightings: IdentitySightings
     private let onListening: @Sendable (SocketAddress) async -> Void
 
     /// Throws CommandFailure for whatever is missing or unusable, before anything is listened to.
-    /// `onListening` is told the address with the port that was really taken.
+    /// `manager`: who started it and wants to be told. `onListening` is told the address with the port that was really taken.
     init(
-        _ configuration: ReceiverConfiguration, logger: Logger,
+        _ configuration: ReceiverConfiguration, logger: Logger, manager: ServiceManager? = nil,
         onListening: @escaping @Sendable (SocketAddress) async -> Void
     ) throws(CommandFailure) {
         self.configuration = configuration
         self.logger = logger
+        self.manager = manager
+        sightings = IdentitySightings(logger: logger)
         self.onListening = onListening
-        let identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
+        identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
         let store = try Prerequisites.store(configuration.store)
         credentials = try Prerequisites.credentials(configuration, logger: logger)
         let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
         receiver = Receiver(
             admission: Admission(authenticator: authenticator, largestFile: configuration.largestFile),
             store: store, commits: CommitQueue(threads: configuration.syncThreads),
-            limit: UploadLimit(configuration.uploadsUnderWay), logger: logger)
+            limit: UploadLimit(configuration.uploadsUnderWay), tally: Tally(), logger: logger)
     }
+
+    /// For the log: whoever runs services names them by it.
+    var description: String { "receiver" }
 
     func run() async throws {
         tellOfRecovery()
@@ -49,15 +57,47 @@ struct ReceiverService: Service {
             throw error
         }
         if let address = listener.localAddress { await onListening(address) }
-        try await withGracefulShutdownHandler {
-            try await listener.closeFuture.get()
-        } onGracefulShutdown: {
-            listener.close(promise: nil)
-        }
-        await drain()
+        await serve(listener, group)
         try await receiver.commits.stop()
         try await group.shutdownGracefully()
         logger.info("stopped")
+    }
+
+    /// Until it is told to stop, and everything under way has ended.
+    private func serve(_ listener: any Channel, _ group: MultiThreadedEventLoopGroup) async {
+        let upkeep = Upkeep(
+            manager: manager, heartbeat: Heartbeat(eventLoops: group, commits: receiver.commits),
+            identifiers: identifiers, credentials: credentials, status: { self.status }, logger: logger)
+        async let _: Void = upkeep.run()
+        manager?.isReady(status: status)
+        await withGracefulShutdownHandler {
+            try? await listener.closeFuture.get()
+        } onGracefulShutdown: {
+            listener.close(promise: nil)
+        }
+        manager?.isStopping(status: "Ending what is under way: \(status)")
+        await drain()
+    }
+
+    /// For people.
+    private var status: String {
+        let (open, underWay) = (connections.count, receiver.limit.underWay)
+        return "\(open) \(open == 1 ? "connection" : "connections"), "
+            + "\(underWay) \(underWay == 1 ? "upload" : "uploads") under way, \(receiver.tally.text)"
+    }
+
+    /// Reads everything again that can change while the receiver runs. What is unusable stays as it was; the log says so.
+    func reload() {
+        manager?.isReloading()
+        let isUsable = [identifiers.reload(), credentials.reload()].allSatisfy { $0 }
+        manager?.isReady(
+            status: isUsable ? status : "A file is unusable, its earlier content still counts; see the log")
+    }
+
+    /// Ends the wait for what is under way. What was received whole is still stored.
+    func stopAtOnce() {
+        logger.notice("stopping at once: connections closed", metadata: ["connections": "\(connections.count)"])
+        connections.closeAll()
     }
 
     private func tellOfRecovery() {
@@ -95,7 +135,8 @@ struct ReceiverService: Service {
     private func configure(_ channel: any Channel) throws {
         let credentials = credentials.current
         var logger = logger
-        logger[metadataKey: "address"] = "\(channel.remoteAddress?.ipAddress ?? "-")"
+        let address = channel.remoteAddress?.plainAddress ?? "-"
+        logger[metadataKey: "address"] = "\(address)"
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = 8 * 1024
         limits.maxHeaderListSize = 32 * 1024
@@ -105,6 +146,7 @@ struct ReceiverService: Service {
             HTTPResponseEncoder(),
             ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)),
             IdleStateHandler(allTimeout: .seconds(configuration.idleSeconds)),
+            SightingHandler(sightings, address: address),
             HTTPConnectionHandler(
                 receiver: receiver, credentials: credentials, mostInFlight: configuration.requestsInFlight,
                 logger: logger),

@@ -12,6 +12,9 @@ struct UploadUnderWay: Sendable {
     let upload: AdmittedUpload
     let incoming: IncomingUpload
     fileprivate let room: Admitted
+    fileprivate let began = ContinuousClock.now
+    /// Knows where it comes from.
+    fileprivate let logger: Logger
 }
 
 /// What all connections share: who may upload, where files go, and how they get there.
@@ -20,16 +23,18 @@ struct Receiver: Sendable {
     let store: UploadStore
     let commits: CommitQueue
     let limit: UploadLimit
+    let tally: Tally
     let logger: Logger
 
     /// Seconds since 1970.
     var now: Int64 { Int64(time(nil)) }
 
-    func begin(_ upload: AdmittedUpload) throws(Refusal) -> UploadUnderWay {
+    /// `logger`: the connection's.
+    func begin(_ upload: AdmittedUpload, logger: Logger) throws(Refusal) -> UploadUnderWay {
         do throws(StoreError) {
             return UploadUnderWay(
                 upload: upload, incoming: try store.begin(pi: upload.pi, path: upload.path, size: upload.size),
-                room: limit.admit())
+                room: limit.admit(), logger: logger)
         } catch {
             throw refusal(for: error, upload)
         }
@@ -41,16 +46,16 @@ struct Receiver: Sendable {
         then answer: @escaping @Sendable (Response) -> Void
     ) {
         commits.submit(.init(pi: underWay.upload.pi, path: underWay.upload.path)) {
-            let response = self.commitNow(underWay.incoming, of: underWay.upload, credentials: credentials)
+            let response = self.commitNow(underWay, credentials: credentials)
             withExtendedLifetime(underWay.room) {}
             eventLoop.execute { answer(response) }
         }
     }
 
-    private func commitNow(_ incoming: IncomingUpload, of upload: AdmittedUpload, credentials: Credentials) -> Response
-    {
+    private func commitNow(_ underWay: UploadUnderWay, credentials: Credentials) -> Response {
+        let upload = underWay.upload
         do {
-            let signed = try store.commit(incoming, modified: upload.modified) { result in
+            let signed = try store.commit(underWay.incoming, modified: upload.modified) { result in
                 let now = self.now
                 var context = upload.context
                 context.status = result.status
@@ -60,12 +65,13 @@ struct Receiver: Sendable {
                         result: result),
                     context: context, created: now, certificate: credentials.fingerprint, key: credentials.key)
             }
-            logger.info(
+            tally.add(bytes: upload.size)
+            underWay.logger.info(
                 "file stored",
                 metadata: [
-                    "pi": "\(upload.pi)", "path": "\(upload.path)", "size": "\(upload.size)",
-                    "sha256": "\(upload.digest)",
-                    "result": "\(signed.receipt.result.rawValue)",
+                    "pi": "\(upload.pi)", "path": "\(upload.path)", "size": .stringConvertible(upload.size),
+                    "sha256": "\(upload.digest)", "result": "\(signed.receipt.result.rawValue)",
+                    "seconds": .stringConvertible(underWay.began.duration(to: .now).seconds),
                 ])
             return Response(signed)
         } catch let error as StoreError {
@@ -96,5 +102,12 @@ struct Receiver: Sendable {
                 "file not stored", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
             return Refusal(.storageFailed, "The receiver could not write the file; its log says why.")
         }
+    }
+}
+
+extension Duration {
+    /// To the microsecond.
+    fileprivate var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds / 1_000_000_000_000) / 1_000_000
     }
 }

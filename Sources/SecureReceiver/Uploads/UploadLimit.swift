@@ -15,6 +15,7 @@ final class UploadLimit: Sendable {
         self.most = most
     }
 
+    var underWay: Int { state.withLock { $0.underWay } }
     var isReached: Bool { state.withLock { $0.underWay >= most } }
 
     /// Room for one upload, for as long as somebody holds it.

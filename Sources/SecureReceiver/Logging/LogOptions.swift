@@ -1,0 +1,30 @@
+public import ArgumentParser
+import Glibc
+public import Logging
+
+/// How the log is written. It goes to standard error.
+struct LogOptions: ParsableArguments {
+    enum Format: String, CaseIterable, ExpressibleByArgument {
+        case auto, text, json
+    }
+
+    @Option(
+        help: ArgumentHelp(
+            "auto: for people on a terminal, for the journal under systemd, else text with times. text: for programs and files. json: one object a line.",
+            valueName: "format"))
+    var logFormat = Format.auto
+
+    @Option(help: ArgumentHelp("The least that is logged.", valueName: "level"))
+    var logLevel = Logger.Level.info
+
+    /// Makes it the log of everything in this process.
+    func start() -> LogWriter {
+        let style = LogStyle(logFormat)
+        let writer = LogWriter(descriptor: STDERR_FILENO, style: style)
+        let level = logLevel
+        LoggingSystem.bootstrap { _ in LineLogHandler(style: style, writer: writer, logLevel: level) }
+        return writer
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}
