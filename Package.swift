@@ -99,7 +99,7 @@ let package = Package(
                 "CertificateAuthority", "CommandSupport", "MessageSignatures", "OpenSSL", "SecureReceiver",
                 "TestSupport",
                 "UploadProtocol",
-                logging, nioCore, serviceLifecycle,
+                logging, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -32,13 +32,17 @@ final class ConnectionRegistry: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    /// Tells every connection to end what is under way and then to close.
-    func drain() {
+    /// Tells every connection to end what is under way and then to close; returns when all know.
+    func drain() async {
         let channels = state.withLock { state in
             state.isDraining = true
             return Array(state.channels.values)
         }
-        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(DrainConnection()) }
+        for channel in channels {
+            try? await channel.eventLoop.submit {
+                channel.pipeline.fireUserInboundEventTriggered(DrainConnection())
+            }.get()
+        }
     }
 
     func waitUntilEmpty() async {

@@ -119,10 +119,14 @@ struct ReceiverService: Service, CustomStringConvertible {
 
     /// Answers what was begun; after the time for that, closes what is left.
     private func drain() async {
-        logger.info("stopping: ending what is under way", metadata: ["seconds": "\(configuration.drainSeconds)"])
-        connections.drain()
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await connections.waitUntilEmpty() }
+            group.addTask {
+                await connections.drain()
+                logger.info(
+                    "stopping: ending what is under way",
+                    metadata: ["connections": "\(connections.count)", "seconds": "\(configuration.drainSeconds)"])
+                await connections.waitUntilEmpty()
+            }
             group.addTask {
                 try? await Task.sleep(for: .seconds(configuration.drainSeconds))
                 if !Task.isCancelled { connections.closeAll() }
