@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Runs a program under the system call filter and the address families of a systemd unit, without systemd.
+"""Runs a program under the system call filter of a systemd unit, without systemd.
 
     Tests/Interop/under_unit.py [--fatal] UNIT -- PROGRAM [ARGUMENT]…
 
     --fatal   a call that is not allowed ends the program, instead of failing
 
-The filter is made of the unit's own lines, SystemCallFilter=, SystemCallErrorNumber= and RestrictAddressFamilies=, and of
-what `systemd-analyze syscall-filter` says is in each group, for this machine's architecture (x86-64 or arm64). As under
-systemd, the program and all that it starts cannot get rid of it. Other lines of the unit have no effect here.
+The filter is made of the unit's own lines, SystemCallFilter=, SystemCallErrorNumber=, RestrictAddressFamilies= and
+MemoryDenyWriteExecute=, and of what `systemd-analyze syscall-filter` says is in each group, for this machine's architecture
+(x86-64 or arm64). As under systemd, the program and all that it starts cannot get rid of it. Other lines of the unit have
+no effect here.
 """
 import ctypes
 import errno
@@ -22,8 +23,9 @@ import sys
 # linux/audit.h, linux/seccomp.h, linux/filter.h, linux/prctl.h
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 ALLOW, ERROR, KILL = 0x7FFF0000, 0x00050000, 0x80000000
-LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16
+LOAD, AND, EQUAL, RETURN = 0x20, 0x54, 0x15, 0x06
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT, THIRD_ARGUMENT = 0, 4, 16, 32
+WRITE, EXECUTE = 2, 4
 NO_NEW_PRIVILEGES, SET_SECCOMP, FILTER = 38, 22, 2
 
 
@@ -68,19 +70,36 @@ def instruction(code, value, if_true=0, if_false=0):
     return struct.pack("HBBI", code, if_true, if_false, value)
 
 
-def program(unit, is_fatal):
-    refusal = KILL if is_fatal else ERROR | getattr(errno, values(unit, "SystemCallErrorNumber")[0][0])
-    family_refusal = KILL if is_fatal else ERROR | errno.EAFNOSUPPORT
-    known = numbers()
+def refused_families(unit, known, refusal):
     families = [getattr(socket, name) for name in values(unit, "RestrictAddressFamilies")[0]]
-    code = [instruction(LOAD, ARCHITECTURE), instruction(EQUAL, ARCHITECTURES[platform.machine()], 1, 0), instruction(RETURN, KILL)]
-    code += [instruction(LOAD, NUMBER), instruction(EQUAL, known["socket"], 0, len(families) + 2)]
+    code = [instruction(LOAD, NUMBER), instruction(EQUAL, known["socket"], 0, len(families) + 2)]
     code += [instruction(LOAD, FIRST_ARGUMENT)]
     code += [instruction(EQUAL, family, len(families) - index, 0) for index, family in enumerate(families)]
-    code += [instruction(RETURN, family_refusal), instruction(LOAD, NUMBER)]
+    return code + [instruction(RETURN, refusal)]
+
+
+def refused_memory(unit, known, refusal):
+    """What can be written and run, as systemd has it: mapped so from the beginning, or made so later."""
+    code = []
+    for name, bits in (("mmap", WRITE | EXECUTE), ("mprotect", EXECUTE), ("pkey_mprotect", EXECUTE)):
+        code += [instruction(LOAD, NUMBER), instruction(EQUAL, known[name], 0, 4)]
+        code += [instruction(LOAD, THIRD_ARGUMENT), instruction(AND, bits), instruction(EQUAL, bits, 0, 1)]
+        code += [instruction(RETURN, refusal)]
+    return code if values(unit, "MemoryDenyWriteExecute") == [["yes"]] else []
+
+
+def program(unit, is_fatal):
+    def refusal(code):
+        return KILL if is_fatal else ERROR | code
+
+    known = numbers()
+    code = [instruction(LOAD, ARCHITECTURE), instruction(EQUAL, ARCHITECTURES[platform.machine()], 1, 0)]
+    code += [instruction(RETURN, KILL)]
+    code += refused_families(unit, known, refusal(errno.EAFNOSUPPORT))
+    code += refused_memory(unit, known, refusal(errno.EPERM)) + [instruction(LOAD, NUMBER)]
     for number in sorted(known[name] for name in allowed(unit) if name in known):
         code += [instruction(EQUAL, number, 0, 1), instruction(RETURN, ALLOW)]
-    return code + [instruction(RETURN, refusal)]
+    return code + [instruction(RETURN, refusal(getattr(errno, values(unit, "SystemCallErrorNumber")[0][0])))]
 
 
 def main():

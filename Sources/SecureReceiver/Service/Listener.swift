@@ -27,14 +27,16 @@ enum Listener {
             }
         do {
             if let socket = configuration.inheritedSocket { return try await bootstrap.withBoundSocket(socket).get() }
-            if let address = configuration.address {
-                return try await bootstrap.bind(host: address, port: configuration.port).get()
+            // Addresses alone: to look up a name would want more rights (RestrictAddressFamilies= in the systemd unit).
+            func bind(_ address: String) async throws -> any Channel {
+                try await bootstrap.bind(to: SocketAddress(ipAddress: address, port: configuration.port)).get()
             }
+            if let address = configuration.address { return try await bind(address) }
             // One socket for IPv6 and IPv4; where the kernel has no IPv6, IPv4 alone.
             do {
-                return try await bootstrap.bind(host: "::", port: configuration.port).get()
+                return try await bind("::")
             } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
-                return try await bootstrap.bind(host: "0.0.0.0", port: configuration.port).get()
+                return try await bind("0.0.0.0")
             }
         } catch {
             throw failure(error, configuration)
