@@ -58,13 +58,12 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         }
     }
 
-    /// Reads the files again, changed or not, because somebody asked for it; the log answers in any case. `false` if they are
-    /// unusable.
-    func reload() -> Bool {
-        state.withLock { state in
-            reload(&state, paths.map { FileVersion($0) }, isAsked: true)
-            return state.failure == nil
-        }
+    /// `nil` if the files are in order; what is said about them otherwise, for people.
+    var trouble: String? { state.withLock { $0.failure == nil ? nil : "\(what) unusable" } }
+
+    /// Reads the files again, changed or not, because somebody asked for it; the log answers in any case.
+    func reload() {
+        state.withLock { reload(&$0, paths.map { FileVersion($0) }, isAsked: true) }
     }
 
     private func reload(_ state: inout State, _ versions: [FileVersion?], isAsked: Bool = false) {

@@ -65,18 +65,19 @@ final class IdentitySightings: Sendable {
     }
 
     fileprivate func hasSent(_ pi: PiName, _ number: Int) {
-        let places = state.withLock { state -> (String, String)? in
+        let places = state.withLock { state -> (own: String, others: Set<String>)? in
             state.clock += 1
             state.pis[pi]?.connections[number]?.lastSent = state.clock
             guard let sightings = state.pis[pi], sightings.addresses.count > 1,
-                let own = sightings.connections[number],
-                let other = sightings.connections.values.first(where: {
-                    $0.address != own.address && ($0.lastSent ?? 0) > own.began
-                })
+                let own = sightings.connections[number]
             else { return nil }
-            return (own.address, other.address)
+            let others = sightings.connections.values.filter {
+                $0.address != own.address && ($0.lastSent ?? 0) > own.began
+            }
+            return (own.address, Set(others.map(\.address)))
         }
-        if let places { warn(pi, places.0, places.1) }
+        guard let places else { return }
+        for other in places.others { warn(pi, places.own, other) }
     }
 
     fileprivate func end(_ pi: PiName, _ number: Int) {

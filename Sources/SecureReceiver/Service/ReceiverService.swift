@@ -82,16 +82,18 @@ struct ReceiverService: Service, CustomStringConvertible {
     /// For people.
     private var status: String {
         let (open, underWay) = (connections.count, receiver.limit.underWay)
+        let trouble = [identifiers.trouble, credentials.trouble].compactMap { $0 }
         return "\(open) \(open == 1 ? "connection" : "connections"), "
             + "\(underWay) \(underWay == 1 ? "upload" : "uploads") under way, \(receiver.tally.text)"
+            + (trouble.isEmpty ? "" : "; see the log: \(trouble.joined(separator: ", "))")
     }
 
     /// Reads everything again that can change while the receiver runs. What is unusable stays as it was; the log says so.
     func reload() {
         manager?.isReloading()
-        let isUsable = [identifiers.reload(), credentials.reload()].allSatisfy { $0 }
-        manager?.isReady(
-            status: isUsable ? status : "A file is unusable, its earlier content still counts; see the log")
+        identifiers.reload()
+        credentials.reload()
+        manager?.isReady(status: status)
     }
 
     /// Ends the wait for what is under way. What was received whole is still stored.

@@ -18,11 +18,12 @@ struct Signals {
     func handle(for service: ReceiverService, in group: ServiceGroup) async {
         var stoppedAt: ContinuousClock.Instant?
         for await signal in sequence {
-            if signal == .sighup, !hasTerminal || isatty(STDIN_FILENO) == 1 {
-                service.reload()
-            } else if let stoppedAt {
+            let isHangUp = signal == .sighup
+            if let stoppedAt {
                 // timeout(1) and others send one signal twice, to the process and to its group.
-                if signal != .sighup, .now - stoppedAt > .milliseconds(500) { service.stopAtOnce() }
+                if !isHangUp, .now - stoppedAt > .milliseconds(500) { service.stopAtOnce() }
+            } else if isHangUp, !hasTerminal || isatty(STDIN_FILENO) == 1 {
+                service.reload()
             } else {
                 stoppedAt = .now
                 await group.triggerGracefulShutdown()
