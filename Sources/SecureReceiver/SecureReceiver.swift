@@ -47,7 +47,7 @@ struct SecureReceiver: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The largest file to take. Default: whatever there is room for.", valueName: "bytes"))
     var maxSize: Int64?
 
-    @OptionGroup(title: "Log")
+    @OptionGroup
     var log: LogOptions
 
     func validate() throws {

@@ -61,21 +61,8 @@ struct LogLine {
         appendMessage(width: 16, to: &line)
     }
 
-    private func appendObject(to line: inout [UInt8]) {
-        line += "{\"time\":\"\(internetTime)\",\"level\":\"\(level.rawValue)\",\"message\":".utf8
-        LogText.append(quoted: message, to: &line)
-        for (key, value) in sortedMetadata {
-            line.append(UInt8(ascii: ","))
-            // A member's name counts once (RFC 8259, section 4).
-            LogText.append(quoted: ["time", "level", "message"].contains(key) ? "\(key)_" : key, to: &line)
-            line.append(UInt8(ascii: ":"))
-            value.appendJSON(to: &line)
-        }
-        line.append(UInt8(ascii: "}"))
-    }
-
     /// What people look for first, then all else by name.
-    private var sortedMetadata: [(key: String, value: Logger.MetadataValue)] {
+    var sortedMetadata: [(key: String, value: Logger.MetadataValue)] {
         metadata.sorted { (Self.rank($0.key), $0.key) < (Self.rank($1.key), $1.key) }
     }
 
@@ -86,7 +73,7 @@ struct LogLine {
     private static func rank(_ key: String) -> Int { first.firstIndex(of: key) ?? first.count }
 
     /// RFC 3339, UTC.
-    private var internetTime: String {
+    var internetTime: String {
         "\(HTTPDate.formatInternet(Int64(time.tv_sec)).dropLast()).\(Self.digits(time.tv_nsec / 1_000_000, 3))Z"
     }
 
@@ -102,32 +89,6 @@ struct LogLine {
     private static func digits(_ number: Int, _ count: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, count - digits.count)) + digits
-    }
-}
-
-extension Logger.MetadataValue {
-    fileprivate func appendJSON(to line: inout [UInt8]) {
-        switch self {
-        case .stringConvertible(let number as any FixedWidthInteger): line += "\(number)".utf8
-        case .stringConvertible(let number as Double) where number.isFinite: line += "\(number)".utf8
-        case .string, .stringConvertible: LogText.append(quoted: "\(self)", to: &line)
-        case .array(let values):
-            line.append(UInt8(ascii: "["))
-            for (index, value) in values.enumerated() {
-                if index > 0 { line.append(UInt8(ascii: ",")) }
-                value.appendJSON(to: &line)
-            }
-            line.append(UInt8(ascii: "]"))
-        case .dictionary(let members):
-            line.append(UInt8(ascii: "{"))
-            for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
-                if index > 0 { line.append(UInt8(ascii: ",")) }
-                LogText.append(quoted: member.key, to: &line)
-                line.append(UInt8(ascii: ":"))
-                member.value.appendJSON(to: &line)
-            }
-            line.append(UInt8(ascii: "}"))
-        }
     }
 }
 

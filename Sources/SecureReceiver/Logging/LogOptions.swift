@@ -1,6 +1,6 @@
-public import ArgumentParser
+import ArgumentParser
 import Glibc
-public import Logging
+import Logging
 
 /// How the log is written. It goes to standard error.
 struct LogOptions: ParsableArguments {
@@ -14,7 +14,14 @@ struct LogOptions: ParsableArguments {
             valueName: "format"))
     var logFormat = Format.auto
 
-    @Option(help: ArgumentHelp("The least that is logged.", valueName: "level"))
+    @Option(
+        help: ArgumentHelp(
+            "The least that is logged: trace, debug, info, notice, warning, error or critical. Default: info.",
+            valueName: "level"),
+        transform: { text in
+            guard let level = Logger.Level(rawValue: text) else { throw ValidationError("there is no such level.") }
+            return level
+        })
     var logLevel = Logger.Level.info
 
     /// Makes it the log of everything in this process.
@@ -26,5 +33,3 @@ struct LogOptions: ParsableArguments {
         return writer
     }
 }
-
-extension Logger.Level: @retroactive ExpressibleByArgument {}
