@@ -99,7 +99,7 @@ let package = Package(
                 "CertificateAuthority", "CommandSupport", "MessageSignatures", "OpenSSL", "SecureReceiver",
                 "TestSupport",
                 "UploadProtocol",
-                argumentParser, logging, nioCore, serviceLifecycle,
+                argumentParser, logging, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

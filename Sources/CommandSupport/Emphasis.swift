@@ -10,8 +10,11 @@ package enum Emphasis: Sendable {
 
 extension CommandOutput {
     /// Whether standard output shows colours.
-    package static var hasColours: Bool {
-        isatty(STDOUT_FILENO) == 1 && !isSet("NO_COLOR") && getenv("TERM").map { String(cString: $0) } != "dumb"
+    package static var hasColours: Bool { hasColours(STDOUT_FILENO) }
+
+    /// Whether that descriptor is a terminal on which people want colours.
+    package static func hasColours(_ descriptor: Int32) -> Bool {
+        isatty(descriptor) == 1 && !isSet("NO_COLOR") && getenv("TERM").map { String(cString: $0) } != "dumb"
     }
 
     /// The line as `hasColours` wants it. It is not made printable, and so must come from us alone.

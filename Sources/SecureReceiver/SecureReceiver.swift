@@ -18,7 +18,8 @@ struct SecureReceiver: AsyncParsableCommand {
               Listening on https://[::]:3500
 
             Files arrive in received_files/<pi>/, each with its sha256 and receipt beside it. \
-            SIGTERM or Ctrl-C ends what is under way, then stops.
+            SIGTERM or Ctrl-C ends what is under way, then stops; a second one does not wait. SIGHUP reads \
+            the certificates and ids.txt again, which also happens by itself when they change.
             """)
 
     @Option(help: ArgumentHelp("Certificate chain, and its key unless --key is given (PEM).", valueName: "file"))
@@ -49,6 +50,9 @@ struct SecureReceiver: AsyncParsableCommand {
     @OptionGroup(title: "Uploads in parts")
     var partials: PartialOptions
 
+    @OptionGroup
+    var log: LogOptions
+
     func validate() throws {
         guard (0...65535).contains(port) else { throw ValidationError("--port takes 0 to 65535, not \(port).") }
         if let listen, (try? SocketAddress(ipAddress: listen, port: port)) == nil {
@@ -57,18 +61,21 @@ struct SecureReceiver: AsyncParsableCommand {
     }
 
     func run() async throws {
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        let signals = await Signals()
+        let logWriter = log.start()
+        defer { logWriter.flush() }
         let logger = Logger(label: "secure-receiver")
-        let service = try ReceiverService(receiverConfiguration, logger: logger) { address in
+        let service = try ReceiverService(
+            receiverConfiguration(), logger: logger, manager: ServiceManager()
+        ) { address in
             CommandOutput.say("Listening on \(Self.url(address))")
         }
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        let group = ServiceGroup(configuration: .init(services: [.init(service: service)], logger: logger))
+        async let _: Void = signals.handle(for: service, in: group)
         try await group.run()
     }
 
-    private var receiverConfiguration: ReceiverConfiguration {
+    private func receiverConfiguration() throws(CommandFailure) -> ReceiverConfiguration {
         var configuration = ReceiverConfiguration(certificate: cert)
         configuration.key = key
         if let ca { configuration.roots = ca }
@@ -76,6 +83,7 @@ struct SecureReceiver: AsyncParsableCommand {
         configuration.store = store
         configuration.address = listen
         configuration.port = port
+        configuration.inheritedSocket = try InheritedSocket.find()
         let budget = DescriptorBudget(descriptors: DescriptorLimit.raise(), eventLoops: System.coreCount)
         configuration.limits = limits.clientLimits(budget)
         configuration.largestFile = limits.maxSize?.bytes
@@ -93,6 +101,7 @@ struct SecureReceiver: AsyncParsableCommand {
 
     static func main() async {
         occupyStandardDescriptors()
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

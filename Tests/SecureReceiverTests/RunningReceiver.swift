@@ -20,6 +20,8 @@ struct RunningReceiver: Sendable {
     let log: TestLog
     /// Begins to stop it, as SIGTERM does.
     let stop: @Sendable () async -> Void
+    /// Reads its files again, as SIGHUP does.
+    let reload: @Sendable () -> Void
 
     static func run(
         pis: [String] = ["pi-01", "pi-02"], largestFile: Int64? = nil, drainSeconds: Int64 = 30,
@@ -27,14 +29,7 @@ struct RunningReceiver: Sendable {
         folder: TemporaryFolder? = nil,
         _ body: @escaping @Sendable (RunningReceiver) async throws -> Void
     ) async throws {
-        let folder = try folder ?? TemporaryFolder()
-        let lab = try TestLab()
-        let secret = try PiSecret()
-        let digits = secret.key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-        try folder.write(Array(pis.map { "\(digits) \($0)\n" }.joined().utf8), to: "ids.txt")
-        try folder.write(lab.receiver().pem(), to: "certs/server.pem")
-        try folder.write(Array(lab.authority.certificate.pem.utf8), to: "certs/ca.pem")
-        try FileManager.default.createDirectory(atPath: folder("received_files"), withIntermediateDirectories: true)
+        let (folder, lab, secret) = try deployment(pis, in: folder)
         var configuration = ReceiverConfiguration(certificate: folder("certs/server.pem"))
         configuration.identifiers = folder("ids.txt")
         configuration.store = folder("received_files")
@@ -59,7 +54,7 @@ struct RunningReceiver: Sendable {
             guard let port = await ports.first(where: { _ in true }) else { return try await group.waitForAll() }
             let receiver = RunningReceiver(
                 folder: folder, lab: lab, port: port, secret: secret, log: log,
-                stop: { await services.triggerGracefulShutdown() })
+                stop: { await services.triggerGracefulShutdown() }, reload: { service.reload() })
             let outcome: Result<Void, any Error>
             do { outcome = .success(try await body(receiver)) } catch { outcome = .failure(error) }
             await services.triggerGracefulShutdown()
@@ -68,11 +63,32 @@ struct RunningReceiver: Sendable {
         }
     }
 
+    /// What a receiver needs to start: `certs/`, `ids.txt` with one secret for all of `pis`, and `received_files/`.
+    static func deployment(
+        _ pis: [String] = ["pi-01"], in folder: TemporaryFolder? = nil
+    ) throws -> (TemporaryFolder, TestLab, PiSecret) {
+        let folder = try folder ?? TemporaryFolder()
+        let lab = try TestLab()
+        let secret = try PiSecret()
+        let digits = secret.key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        try folder.write(Array(pis.map { "\(digits) \($0)\n" }.joined().utf8), to: "ids.txt")
+        try folder.write(lab.receiver().pem(), to: "certs/server.pem")
+        try folder.write(Array(lab.authority.certificate.pem.utf8), to: "certs/ca.pem")
+        try FileManager.default.createDirectory(atPath: folder("received_files"), withIntermediateDirectories: true)
+        return (folder, lab, secret)
+    }
+
     func request(pi: String = "pi-01", path: String = "a.json", body: [UInt8] = Array("hello".utf8)) -> UploadRequest {
         UploadRequest(pi: pi, secret: secret, path: path, body: body)
     }
 
     func context(_ identity: TestLab.Identity, chain: [Certificate]? = nil) throws -> TLSContext {
+        try Self.context(identity, chain: chain, lab: lab)
+    }
+
+    static func context(
+        _ identity: TestLab.Identity, chain: [Certificate]? = nil, lab: TestLab
+    ) throws -> TLSContext {
         try TLSContext(
             TLSConfiguration(
                 role: .client, certificateChain: chain ?? [identity.certificate], privateKey: identity.key,
@@ -108,6 +124,11 @@ final class TestLog: LogHandler, Sendable {
     private let collected = Mutex<[String]>([])
 
     var lines: [String] { collected.withLock { $0 } }
+
+    /// Waits for a line that begins like this.
+    func waitForLine(_ beginning: String) async throws {
+        while !lines.contains(where: { $0.hasPrefix(beginning) }) { try await Task.sleep(for: .milliseconds(5)) }
+    }
 
     var metadata: Logger.Metadata {
         get { [:] }

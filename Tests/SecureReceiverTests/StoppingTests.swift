@@ -44,6 +44,34 @@ struct StoppingTests {
         }
     }
 
+    @Test("turns new requests down with 503 and Retry-After, and ends the upload before them")
+    func turnsNewRequestsDown() async throws {
+        try await RunningReceiver.run { receiver in
+            var request = receiver.request()
+            request.fields = [("Expect", "100-continue")]
+            let upload = request
+            let (underWay, stopped) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+            async let answers = receiver.connected { client in
+                try client.send(upload.head.utf8)
+                _ = try client.response()
+                underWay.signal()
+                stopped.wait()
+                // In one record, so that the second is there before the first is answered.
+                try client.send(upload.body + receiver.request(path: "b.json").bytes)
+                return [try client.response(), try client.response()]
+            }
+            try await blocking { underWay.wait() }
+            await receiver.stop()
+            try await receiver.log.waitForLine("info stopping")
+            stopped.signal()
+            let both = try await answers
+            #expect(both.map(\.status) == [201, 503])
+            #expect(both[1].code == "draining")
+            #expect(both[1].fields["retry-after"] == "5")
+            #expect(receiver.stored == ["pi-01/a.json", "pi-01/a.json.sha256"])
+        }
+    }
+
     @Test("does not wait longer than its time for a client that does not go on")
     func isNotHeldUp() async throws {
         try await RunningReceiver.run(drainSeconds: 0) { receiver in

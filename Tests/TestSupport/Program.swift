@@ -26,9 +26,11 @@ package final class Program: Sendable {
         try await Program(starting: name, arguments, in: folder, environment: environment).outcome()
     }
 
-    /// Starts `name`; to be followed by one `outcome()`.
+    /// Starts `name`; to be followed by one `outcome()`. It inherits `descriptor` as number 3, and its errors go to `errors`
+    /// instead of a file.
     package init(
-        starting name: String, _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:]
+        starting name: String, _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
+        inheriting descriptor: Int32? = nil, errors: Int32? = nil
     ) throws {
         logs = try TemporaryFolder()
         var command = [name.hasPrefix("/") ? name : Self.path(name)] + arguments
@@ -40,6 +42,9 @@ package final class Program: Sendable {
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, logs("output"), O_WRONLY | O_CREAT, 0o600)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, logs("errors"), O_WRONLY | O_CREAT, 0o600)
+        if let errors { posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO) }
+        // Also where it has that number already: it is then no longer closed by the exec(3).
+        if let descriptor { posix_spawn_file_actions_adddup2(&actions, descriptor, 3) }
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         var argumentList = command.map { strdup($0) } + [nil]
         var environmentList = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
@@ -73,6 +78,9 @@ package final class Program: Sendable {
 
     /// What it has said so far on standard output.
     package var output: String { (try? logs.read("output")).map { String(decoding: $0, as: UTF8.self) } ?? "" }
+
+    /// What it has said so far on standard error.
+    package var errors: String { (try? logs.read("errors")).map { String(decoding: $0, as: UTF8.self) } ?? "" }
 
     package func send(signal: Int32) {
         kill(pid, signal)

@@ -27,22 +27,17 @@ package final class RawClient {
     }
 
     /// Connects to 127.0.0.1 and shakes hands. In TLS 1.3 that succeeds even if the server refuses our certificate.
-    package init(port: Int, context: TLSContext) throws {
+    /// `address`: where it connects from, any address of the loopback.
+    package init(port: Int, context: TLSContext, from address: String? = nil) throws {
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         tls = try TLSConnection(context: context, serverName: "secure-receiver")
         var patience = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else { throw Failure("connect: \(String(cString: strerror(errno)))") }
+        let isConnected =
+            (address.map { withAddress($0, port: 0) { bind(socket, $0, $1) } } ?? 0) == 0
+            && withAddress("127.0.0.1", port: port) { connect(socket, $0, $1) } == 0
+        guard isConnected else { throw Failure("connect: \(String(cString: strerror(errno)))") }
         while try tls.handshake() == .needsMoreInput {
             try flush()
             try fill()
@@ -152,6 +147,18 @@ package final class RawClient {
         guard bytes.count >= range.upperBound + length else { return nil }
         let body = Array(bytes[range.upperBound..<(range.upperBound + length)])
         return (Response(status: status, fields: fields, body: body), range.upperBound + length)
+    }
+}
+
+private func withAddress<Output>(
+    _ address: String, port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Output
+) -> Output {
+    var socketAddress = sockaddr_in()
+    socketAddress.sin_family = sa_family_t(AF_INET)
+    socketAddress.sin_port = in_port_t(port).bigEndian
+    socketAddress.sin_addr.s_addr = inet_addr(address)
+    return withUnsafePointer(to: &socketAddress) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
     }
 }
 

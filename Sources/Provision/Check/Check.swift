@@ -41,7 +41,9 @@ struct Check {
         var findings: [Finding] = []
         findings += try permissions(
             deployment.folder, forbidden: S_IWOTH, mend: "o-w", "everyone may change what is in it")
-        findings += try permissions(deployment.certificates, forbidden: 0o077, mend: "go=", "others may look into it")
+        // A group may pass through, the receiver's if it runs as a user of its own: each file in it has a mode of its own.
+        findings += try permissions(
+            deployment.certificates, forbidden: 0o067, mend: "g-rw,o=", "others may look into it")
         findings += try permissions(deployment.identities, forbidden: 0o077, mend: "go=", "others may look into it")
         findings += try permissions(
             deployment.store, forbidden: S_IWOTH, mend: "o-w", "everyone may change what was uploaded")

@@ -55,6 +55,8 @@ struct Credentials: Sendable {
     /// Keeps a copy of the certificate for those who verify today's receipts in later years.
     func keepCertificate(in folder: String, logger: Logger) {
         let path = "\(folder)/\(fingerprint.hex).pem"
+        // `provision` keeps one too, where the receiver may have no right to write.
+        if let kept = try? fileStatus(path), kept.isRegularFile { return }
         mkdir(folder, 0o700)
         do { try writeNewFile(path, Array(try certificate.pem.utf8), mode: 0o644) } catch {
             if let error = error as? SystemCallError, error.code == EEXIST { return }

@@ -17,6 +17,8 @@ struct ReceiverConfiguration: Sendable {
     var address: String?
     /// 0 takes a free one. The default is 3500.
     var port = 3500
+    /// A descriptor that listens already, in place of address and port. The default is none.
+    var inheritedSocket: Int32?
     /// Bytes; the default is no limit but free space.
     var largestFile: Int64?
     /// Seconds by which a signature's time may differ from the clock here. The default is 300.

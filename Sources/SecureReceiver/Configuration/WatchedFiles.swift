@@ -1,4 +1,4 @@
-import Files
+import CommandSupport
 import Logging
 import Synchronization
 
@@ -27,17 +27,20 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     private let paths: [String]
     private let logger: Logger
     private let load: @Sendable (_ earlier: Value?) throws -> Value
+    private let describe: @Sendable (Value) -> Logger.Metadata
     private let state: Mutex<State>
 
-    /// `what`: a word for the log. `load` is given what the files said before; it may throw `PartlyUsable`. Throws what
-    /// `load` throws.
+    /// `what`: a word for the log. `load` is given what the files said before; it may throw `PartlyUsable`. `describe`: what
+    /// the log says about a new value. Throws what `load` throws.
     init(
-        _ what: String, paths: [String], logger: Logger, load: @escaping @Sendable (_ earlier: Value?) throws -> Value
+        _ what: String, paths: [String], logger: Logger, load: @escaping @Sendable (_ earlier: Value?) throws -> Value,
+        describe: @escaping @Sendable (Value) -> Logger.Metadata = { _ in [:] }
     ) throws {
         self.what = what
         self.paths = paths
         self.logger = logger
         self.load = load
+        self.describe = describe
         // The versions first: a change in between is then seen as a change at the next look.
         let versions = paths.map { FileVersion($0) }
         state = Mutex(State(value: try load(nil), versions: versions))
@@ -55,26 +58,50 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         }
     }
 
-    private func reload(_ state: inout State, _ versions: [FileVersion?]) {
+    /// `nil` if the files are in order; what is said about them otherwise, for people.
+    var trouble: String? { state.withLock { $0.failure == nil ? nil : "\(what) unusable" } }
+
+    /// Reads the files again, changed or not, because somebody asked for it; the log answers in any case.
+    func reload() {
+        state.withLock { reload(&$0, paths.map { FileVersion($0) }, isAsked: true) }
+    }
+
+    private func reload(_ state: inout State, _ versions: [FileVersion?], isAsked: Bool = false) {
         let isChange = versions != state.versions
         state.versions = versions
         state.triedAt = .now
         do {
             state.value = try load(state.value)
-            if isChange || state.failure != nil { logger.info("\(what) read again", metadata: ["files": "\(paths)"]) }
+            if isAsked || isChange || state.failure != nil {
+                logger.info(
+                    "\(what) reloaded",
+                    metadata: describe(state.value).merging(["files": "\(paths.joined(separator: " "))"]) { $1 })
+            }
             state.failure = nil
         } catch {
             let usable = (error as? PartlyUsable<Value>)?.value
             if let usable { state.value = usable }
             // Said now and then, not at each look: somebody believes that a line taken out counts.
             let text = "\(error)"
-            guard state.failure?.text != text || state.failure.map({ .now - $0.toldAt > remindEvery }) ?? true else {
-                return
-            }
+            guard
+                isAsked || state.failure?.text != text
+                    || state.failure.map({ .now - $0.toldAt > remindEvery }) ?? true
+            else { return }
             state.failure = (text, .now)
+            let kept = usable == nil ? "" : ", less what was taken out"
             logger.error(
-                "\(what) unusable, what they said before still counts\(usable == nil ? "" : ", less what was taken out")",
-                metadata: ["files": "\(paths)", "error": "\(error)"])
+                "\(what) unusable, what they said before still counts\(kept)", metadata: Self.words(for: error))
         }
+    }
+
+    private static func words(for error: any Error) -> Logger.Metadata {
+        guard let failure = ((error as? PartlyUsable<Value>)?.reason ?? error) as? CommandFailure else {
+            return ["reason": "\(error)"]
+        }
+        var words: Logger.Metadata = [
+            "reason": "\(failure.reason.map { "\(failure.message): \($0)" } ?? failure.message)"
+        ]
+        if let hint = failure.hint { words["hint"] = "\(hint)" }
+        return words
     }
 }

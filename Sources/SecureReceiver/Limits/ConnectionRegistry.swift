@@ -74,6 +74,7 @@ final class ConnectionRegistry: Sendable {
 
     // MARK: Room
 
+    var count: Int { state.withLock { $0.table.count } }
     var isFull: Bool { state.withLock { $0.table.isFull } }
 
     /// Calls `wake` once as soon as one more can be accepted.
@@ -107,13 +108,17 @@ final class ConnectionRegistry: Sendable {
 
     // MARK: The end
 
-    /// Tells every connection to end what is under way and then to close.
-    func drain() {
+    /// Tells every connection to end what is under way and then to close; returns when all know.
+    func drain() async {
         let channels = state.withLock { state in
             state.isDraining = true
             return state.table.channels
         }
-        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(DrainConnection()) }
+        for channel in channels {
+            try? await channel.eventLoop.submit {
+                channel.pipeline.fireUserInboundEventTriggered(DrainConnection())
+            }.get()
+        }
     }
 
     func waitUntilEmpty() async {

@@ -20,6 +20,7 @@ struct ConnectionTable {
         self.limits = limits
     }
 
+    var count: Int { acceptedCount }
     var isEmpty: Bool { acceptedCount == 0 }
     var isFull: Bool { acceptedCount >= limits.connections || handshakeCount >= limits.handshakes }
     var channels: [any Channel] { entries.values.map(\.presence.channel) }

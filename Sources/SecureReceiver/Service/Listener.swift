@@ -31,14 +31,17 @@ enum Listener {
                 channel.eventLoop.makeCompletedFuture { try configure(channel) }
             }
         do {
-            if let address = configuration.address {
-                return try await bootstrap.bind(host: address, port: configuration.port).get()
+            if let socket = configuration.inheritedSocket { return try await bootstrap.withBoundSocket(socket).get() }
+            // Addresses alone: to look up a name would want more rights (RestrictAddressFamilies= in the systemd unit).
+            func bind(_ address: String) async throws -> any Channel {
+                try await bootstrap.bind(to: SocketAddress(ipAddress: address, port: configuration.port)).get()
             }
+            if let address = configuration.address { return try await bind(address) }
             // One socket for IPv6 and IPv4; where the kernel has no IPv6, IPv4 alone.
             do {
-                return try await bootstrap.bind(host: "::", port: configuration.port).get()
+                return try await bind("::")
             } catch let error as IOError where [EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.errnoCode) {
-                return try await bootstrap.bind(host: "0.0.0.0", port: configuration.port).get()
+                return try await bind("0.0.0.0")
             }
         } catch {
             throw failure(error, configuration)
@@ -53,9 +56,20 @@ enum Listener {
             case EADDRNOTAVAIL: "--listen takes an address of this machine (see `ip address`)."
             default: "another program may use the port (see `ss -ltnp`); choose another one with --port."
             }
+        let place = configuration.inheritedSocket == nil ? "port \(configuration.port)" : "what systemd passes"
         // errno(3) alone: NIO's description names functions of its own.
         let reason = code.map { String(cString: strerror($0)) } ?? "\(error)"
         return CommandFailure(
-            "Cannot listen on port \(configuration.port)", reason: reason, hint: hint, exitCode: .unavailable)
+            "Cannot listen on \(place)", reason: reason, hint: hint, exitCode: .unavailable)
+    }
+}
+
+extension SocketAddress {
+    /// Without the port. One socket for IPv6 and IPv4 shows the latter as `::ffff:192.168.1.20`; people know it without
+    /// what stands before.
+    var plainAddress: String? {
+        guard let address = ipAddress else { return nil }
+        let mapped = "::ffff:"
+        return address.hasPrefix(mapped) && address.contains(".") ? String(address.dropFirst(mapped.count)) : address
     }
 }

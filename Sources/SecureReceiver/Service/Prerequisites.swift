@@ -2,6 +2,7 @@ import CommandSupport
 import Files
 import Glibc
 import Logging
+import OpenSSL
 import UploadProtocol
 import UploadStore
 
@@ -17,19 +18,32 @@ enum Prerequisites {
     /// A line taken out is refused from the next request on: that is how a Pi is shut out.
     static func identifiers(_ path: String, logger: Logger) throws(CommandFailure) -> WatchedFiles<IdentifierList> {
         do {
-            return try WatchedFiles("identifiers", paths: [path], logger: logger) { earlier in
-                let text = try readFile(path, limit: mostIdentifierBytes)
-                do { return try IdentifierList(parsing: text) } catch {
-                    guard let earlier else { throw error }
-                    // A typo in one line must not keep in whose line was taken out with the same stroke.
-                    throw PartlyUsable(value: earlier.keepingSecrets(in: text), reason: error)
-                }
-            }
-        } catch let error as IdentifierListError {
-            throw CommandFailure(
-                "\(path) cannot be used", reason: error.description, hint: remedy(for: error), exitCode: .configuration)
+            return try WatchedFiles(
+                "identifiers", paths: [path], logger: logger,
+                load: { earlier in
+                    let text = try identifierText(path, isRunning: earlier != nil)
+                    do throws(IdentifierListError) { return try IdentifierList(parsing: text) } catch {
+                        let failure = CommandFailure(
+                            "\(path) cannot be used", reason: error.description, hint: remedy(for: error),
+                            exitCode: .configuration)
+                        guard let earlier else { throw failure }
+                        // A typo in one line must not keep in whose line was taken out with the same stroke.
+                        throw PartlyUsable(value: earlier.keepingSecrets(in: text), reason: failure)
+                    }
+                },
+                describe: { ["pis": .stringConvertible($0.named.count), "unnamed": .stringConvertible($0.bare.count)] })
+        } catch let failure as CommandFailure {
+            throw failure
         } catch {
             throw CommandFailure(message, reason: "\(error)", hint: hint, exitCode: .configuration)
+        }
+    }
+
+    private static func identifierText(_ path: String, isRunning: Bool) throws(CommandFailure) -> [UInt8] {
+        do throws(SystemCallError) { return try readFile(path, limit: mostIdentifierBytes) } catch {
+            throw CommandFailure(
+                message, reason: "\(error)", hint: isRunning ? "put it back; it is then read by itself." : hint,
+                exitCode: .configuration)
         }
     }
 
@@ -41,13 +55,19 @@ enum Prerequisites {
         let (certificate, key, roots) = (configuration.certificate, configuration.key, configuration.roots)
         do {
             return try WatchedFiles(
-                "credentials", paths: [certificate, roots] + (key.map { [$0] } ?? []), logger: logger
-            ) { _ in
-                let credentials = try Credentials(certificateFile: certificate, keyFile: key, rootsFile: roots)
-                credentials.warnOfEnd(logger: logger)
-                credentials.keepCertificate(in: "\(directory(of: certificate))/receiver", logger: logger)
-                return credentials
-            }
+                "credentials", paths: [certificate, roots] + (key.map { [$0] } ?? []), logger: logger,
+                load: { _ in
+                    let credentials = try Credentials(certificateFile: certificate, keyFile: key, rootsFile: roots)
+                    credentials.warnOfEnd(logger: logger)
+                    credentials.keepCertificate(in: "\(directory(of: certificate))/receiver", logger: logger)
+                    return credentials
+                },
+                describe: {
+                    [
+                        "certificate": "\($0.fingerprint.hex)",
+                        "until": "\($0.certificate.notAfter.map(HTTPDate.formatInternet) ?? "-")",
+                    ]
+                })
         } catch let failure as CommandFailure {
             throw failure
         } catch {

@@ -11,25 +11,30 @@ import UploadProtocol
 import UploadStore
 
 /// The receiver from start to stop: reads what it needs, listens, and on SIGTERM ends what is under way.
-struct ReceiverService: Service {
+struct ReceiverService: Service, CustomStringConvertible {
     private let configuration: ReceiverConfiguration
     private let logger: Logger
+    private let identifiers: WatchedFiles<IdentifierList>
     private let credentials: WatchedFiles<Credentials>
+    private let manager: ServiceManager?
     private let receiver: Receiver
     private let connections: ConnectionRegistry
+    private let sightings: IdentitySightings
     private let onListening: @Sendable (SocketAddress) async -> Void
 
     /// Throws CommandFailure for whatever is missing or unusable, before anything is listened to.
-    /// `onListening` is told the address with the port that was really taken.
+    /// `manager`: who started it and wants to be told. `onListening` is told the address with the port that was really taken.
     init(
-        _ configuration: ReceiverConfiguration, logger: Logger,
+        _ configuration: ReceiverConfiguration, logger: Logger, manager: ServiceManager? = nil,
         onListening: @escaping @Sendable (SocketAddress) async -> Void
     ) throws(CommandFailure) {
         self.configuration = configuration
         self.logger = logger
+        self.manager = manager
+        sightings = IdentitySightings(logger: logger)
         self.onListening = onListening
         connections = ConnectionRegistry(configuration.limits)
-        let identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
+        identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
         let store = try Prerequisites.store(configuration)
         credentials = try Prerequisites.credentials(configuration, logger: logger)
         let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
@@ -38,9 +43,11 @@ struct ReceiverService: Service {
             store: store, commits: CommitQueue(threads: configuration.syncThreads),
             limit: UploadLimit(configuration.uploadsUnderWay),
             quota: DayQuota(files: configuration.limits.filesPerDay, bytes: configuration.limits.bytesPerDay),
-            resumableAbove: configuration.resumableAbove,
-            logger: logger)
+            resumableAbove: configuration.resumableAbove, tally: Tally(), logger: logger)
     }
+
+    /// For the log: whoever runs services names them by it.
+    var description: String { "receiver" }
 
     func run() async throws {
         tellOfRecovery()
@@ -56,16 +63,50 @@ struct ReceiverService: Service {
         }
         let sweeping = receiver.sweepHourly(on: group.next())
         if let address = listener.localAddress { await onListening(address) }
-        try await withGracefulShutdownHandler {
-            try await listener.closeFuture.get()
-        } onGracefulShutdown: {
-            listener.close(promise: nil)
-        }
+        await serve(listener, group)
         sweeping.cancel()
-        await drain()
         try await receiver.commits.stop()
         try await group.shutdownGracefully()
         logger.info("stopped")
+    }
+
+    /// Until it is told to stop, and everything under way has ended.
+    private func serve(_ listener: any Channel, _ group: MultiThreadedEventLoopGroup) async {
+        let upkeep = Upkeep(
+            manager: manager, heartbeat: Heartbeat(eventLoops: group, commits: receiver.commits),
+            identifiers: identifiers, credentials: credentials, status: { self.status }, logger: logger)
+        async let _: Void = upkeep.run()
+        manager?.isReady(status: status)
+        await withGracefulShutdownHandler {
+            try? await listener.closeFuture.get()
+        } onGracefulShutdown: {
+            listener.close(promise: nil)
+        }
+        manager?.isStopping(status: "Ending what is under way: \(status)")
+        await drain()
+    }
+
+    /// For people.
+    private var status: String {
+        let (open, underWay) = (connections.count, receiver.limit.underWay)
+        let trouble = [identifiers.trouble, credentials.trouble].compactMap { $0 }
+        return "\(open) \(open == 1 ? "connection" : "connections"), "
+            + "\(underWay) \(underWay == 1 ? "upload" : "uploads") under way, \(receiver.tally.text)"
+            + (trouble.isEmpty ? "" : "; see the log: \(trouble.joined(separator: ", "))")
+    }
+
+    /// Reads everything again that can change while the receiver runs. What is unusable stays as it was; the log says so.
+    func reload() {
+        manager?.isReloading()
+        identifiers.reload()
+        credentials.reload()
+        manager?.isReady(status: status)
+    }
+
+    /// Ends the wait for what is under way. What was received whole is still stored.
+    func stopAtOnce() {
+        logger.notice("stopping at once: connections closed", metadata: ["connections": "\(connections.count)"])
+        connections.closeAll()
     }
 
     private func tellOfRecovery() {
@@ -88,10 +129,14 @@ struct ReceiverService: Service {
 
     /// Answers what was begun; after the time for that, closes what is left.
     private func drain() async {
-        logger.info("stopping: ending what is under way", metadata: ["seconds": "\(configuration.drainSeconds)"])
-        connections.drain()
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await connections.waitUntilEmpty() }
+            group.addTask {
+                await connections.drain()
+                logger.info(
+                    "stopping: ending what is under way",
+                    metadata: ["connections": "\(connections.count)", "seconds": "\(configuration.drainSeconds)"])
+                await connections.waitUntilEmpty()
+            }
             group.addTask {
                 try? await Task.sleep(for: .seconds(configuration.drainSeconds))
                 if !Task.isCancelled { connections.closeAll() }
@@ -104,7 +149,8 @@ struct ReceiverService: Service {
     private func configure(_ channel: any Channel) throws {
         let credentials = credentials.current
         var logger = logger
-        logger[metadataKey: "address"] = "\(channel.remoteAddress?.ipAddress ?? "-")"
+        let address = channel.remoteAddress?.plainAddress ?? "-"
+        logger[metadataKey: "address"] = "\(address)"
         var decoder = NIOHTTPDecoderLimitConfiguration()
         decoder.maxHeaderFieldSize = 8 * 1024
         decoder.maxHeaderListSize = 32 * 1024
@@ -121,6 +167,7 @@ struct ReceiverService: Service {
             ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoder)),
             ClientLimitsHandler(
                 limits, plaintext: plaintext, presence: connections.add(channel), connections: connections),
+            SightingHandler(sightings, address: address),
             HTTPConnectionHandler(
                 receiver: receiver, credentials: credentials, mostInFlight: limits.requestsInFlight,
                 logger: logger),

@@ -20,6 +20,7 @@ final class CommitQueue: Sendable {
     private let pool: NIOThreadPool
     /// Behind each key that is being worked at, what waits for it.
     private let waiting = Mutex<[Key: CircularBuffer<Work>]>([:])
+    private let awaitingCompletion = Mutex<[CheckedContinuation<Void, Never>]>([])
 
     init(threads: Int) {
         pool = NIOThreadPool(numberOfThreads: threads)
@@ -47,6 +48,7 @@ final class CommitQueue: Sendable {
         // A stopped pool calls as well: the work is then done here, rather than forgotten.
         pool.submit { _ in
             work()
+            self.tellOfCompletion()
             let next = self.waiting.withLock { waiting in
                 let next = waiting[key]?.popFirst()
                 if next == nil { waiting[key] = nil }
@@ -54,6 +56,22 @@ final class CommitQueue: Sendable {
             }
             if let next { self.run(key, next) }
         }
+    }
+
+    /// Returns as soon as a thread of the pool has done something: what was submitted, or this.
+    func nextCompletion() async {
+        await withCheckedContinuation { continuation in
+            awaitingCompletion.withLock { $0.append(continuation) }
+            pool.submit { _ in self.tellOfCompletion() }
+        }
+    }
+
+    private func tellOfCompletion() {
+        let continuations = awaitingCompletion.withLock { continuations in
+            defer { continuations = [] }
+            return continuations
+        }
+        for continuation in continuations { continuation.resume() }
     }
 
     func stop() async throws {

@@ -12,6 +12,7 @@ final class PartUpload: UploadBody {
     private let turn: UploadTurn
     private let receiver: Receiver
     private let logger: Logger
+    private let began = ContinuousClock.now
     private let room: Admitted
     private let charge: DayQuota.Charge?
     private let progress = Mutex(Progress())
@@ -111,7 +112,7 @@ extension PartUpload {
     private func commit(_ credentials: Credentials) -> Response {
         let signer = receiver.signer(AdmittedUpload(file: partial.file, context: part.context), credentials)
         let response = receiver.response(about: partial.file, logger) {
-            receiver.stored(try receiver.store.commit(partial, receipt: signer), logger)
+            receiver.stored(try receiver.store.commit(partial, receipt: signer), logger, since: began)
         }
         guard response.isSuccess else { return response }
         receiver.completed.add(part.key, size: partial.file.size)

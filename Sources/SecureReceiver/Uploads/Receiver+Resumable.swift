@@ -100,11 +100,12 @@ extension Receiver {
     private func announce(
         _ file: AnnouncedFile, _ context: ReceiptSignature.Context, _ credentials: Credentials, _ logger: Logger
     ) -> Response {
-        response(about: file, logger) {
+        let began = ContinuousClock.now
+        return response(about: file, logger) {
             let receipt = signer(AdmittedUpload(file: file, context: context), credentials)
             if let signed = try store.acknowledge(file, receipt: receipt) {
                 try? store.partials.remove(PartialKey(file))
-                return stored(signed, logger).with(offset: file.size, isComplete: true)
+                return stored(signed, logger, since: began).with(offset: file.size, isComplete: true)
             }
             try checkQuota(file)
             var response = response(201, try store.partials.create(file))

@@ -16,6 +16,7 @@ struct Receiver: Sendable {
     let quota: DayQuota
     /// Bytes above which a `PUT` that is cut off can be gone on with in parts.
     let resumableAbove: Int64
+    let tally: Tally
     let logger: Logger
     let turns = UploadTurns()
     let completed = CompletedUploads()
@@ -52,14 +53,16 @@ struct Receiver: Sendable {
         }
     }
 
-    func stored(_ signed: SignedReceipt, _ logger: Logger) -> Response {
+    /// `began`: when its request came.
+    func stored(_ signed: SignedReceipt, _ logger: Logger, since began: ContinuousClock.Instant) -> Response {
         let receipt = signed.receipt
+        tally.add(bytes: receipt.size)
         logger.info(
             "file stored",
             metadata: [
-                "pi": "\(receipt.pi)", "path": "\(receipt.path)", "size": "\(receipt.size)",
-                "sha256": "\(receipt.sha256)",
-                "result": "\(receipt.result.rawValue)",
+                "pi": "\(receipt.pi)", "path": "\(receipt.path)", "size": .stringConvertible(receipt.size),
+                "sha256": "\(receipt.sha256)", "result": "\(receipt.result.rawValue)",
+                "seconds": .stringConvertible(began.duration(to: .now).seconds),
             ])
         return Response(signed)
     }
@@ -103,5 +106,12 @@ struct Receiver: Sendable {
                 "file not stored", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
             return Refusal(.storageFailed, "The receiver could not write the file; its log says why.")
         }
+    }
+}
+
+extension Duration {
+    /// To the microsecond.
+    fileprivate var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds / 1_000_000_000_000) / 1_000_000
     }
 }

@@ -20,6 +20,8 @@ final class UploadLimit: Sendable {
         self.most = most
     }
 
+    var underWay: Int { state.withLock { $0.underWay } }
+
     func isReached(for pi: PiName) -> Bool { state.withLock { isReached(for: pi, $0) } }
 
     private func isReached(for pi: PiName, _ state: State) -> Bool {

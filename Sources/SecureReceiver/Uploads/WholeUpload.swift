@@ -10,6 +10,7 @@ final class WholeUpload: UploadBody {
     private let incoming: IncomingUpload
     private let receiver: Receiver
     private let logger: Logger
+    private let began = ContinuousClock.now
     private let room: Admitted
     private let charge: DayQuota.Charge?
     /// Of a file that is large enough to be gone on with.
@@ -62,7 +63,7 @@ final class WholeUpload: UploadBody {
                 if signed.receipt.result != .unchanged { charge?.keep() }
                 // Of an earlier attempt.
                 if turn != nil { try? receiver.store.partials.remove(PartialKey(upload.file)) }
-                return receiver.stored(signed, logger)
+                return receiver.stored(signed, logger, since: began)
             }
             eventLoop.execute { answer(response) }
         }

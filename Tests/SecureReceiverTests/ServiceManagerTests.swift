@@ -1,0 +1,121 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import Synchronization
+import TestSupport
+import Testing
+import UploadProtocol
+
+@testable import SecureReceiver
+
+@Suite("The service manager")
+struct ServiceManagerTests {
+    @Test("is told of the start, of life, of a reload and of the stop", arguments: [false, true])
+    func isTold(isAbstract: Bool) async throws {
+        let notified = try NotifySocket(isAbstract: isAbstract)
+        let (folder, _, _) = try RunningReceiver.deployment()
+        let program = try Program(
+            starting: "secure-receiver", ["--cert", "certs/server.pem", "--listen", "127.0.0.1", "--port", "0"],
+            in: folder.path, environment: ["NOTIFY_SOCKET": notified.name, "WATCHDOG_USEC": "20000"])
+        try await blocking {
+            #expect(try notified.next("READY")["STATUS"]?.hasPrefix("0 connections, 0 uploads under way") == true)
+            #expect(program.output.hasPrefix("Listening on https://127.0.0.1:"))
+            for _ in 1...3 { #expect(try notified.next("WATCHDOG") == ["WATCHDOG": "1"]) }
+            program.send(signal: SIGHUP)
+            let reloading = try notified.next("RELOADING")
+            // Of the clock that systemd compares it with.
+            let microseconds = try #require(reloading["MONOTONIC_USEC"].flatMap { Int($0) })
+            var now = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &now)
+            #expect((1...now.tv_sec * 1_000_000 + now.tv_nsec / 1_000).contains(microseconds))
+            #expect(try notified.next("READY")["READY"] == "1")
+            try folder.write(Array("nonsense\n".utf8), to: "ids.txt")
+            program.send(signal: SIGHUP)
+            _ = try notified.next("RELOADING")
+            #expect(try notified.next("READY")["STATUS"]?.hasSuffix("see the log: identifiers unusable") == true)
+            _ = try notified.next("WATCHDOG")
+            program.send(signal: SIGTERM)
+            #expect(try notified.next("STOPPING")["STATUS"]?.hasPrefix("Ending what is under way") == true)
+        }
+        let outcome = try await program.outcome()
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.errors.contains("identifiers reloaded"))
+        #expect(outcome.errors.contains("credentials reloaded"))
+    }
+
+    @Test("does not exist where the environment names no socket that can be told")
+    func isOptional() {
+        for name in [nil, "", "relative", "/\(String(repeating: "x", count: 108))", "vsock:2:1"] {
+            #expect(ServiceManager(environment: { $0 == "NOTIFY_SOCKET" ? name : nil }) == nil)
+        }
+    }
+
+    @Test("wants no sign of life that is meant of another process, or of none")
+    func readsWatchdog() {
+        func interval(_ variables: [String: String]) -> Duration? {
+            ServiceManager(environment: { $0 == "NOTIFY_SOCKET" ? "/x" : variables[$0] })?.watchdogInterval
+        }
+        #expect(interval([:]) == nil)
+        #expect(interval(["WATCHDOG_USEC": "x"]) == nil)
+        #expect(interval(["WATCHDOG_USEC": "0"]) == nil)
+        #expect(interval(["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"]) == nil)
+        #expect(interval(["WATCHDOG_USEC": "3000000"]) == .seconds(3))
+        #expect(interval(["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "\(getpid())"]) == .seconds(3))
+    }
+}
+
+@Suite("A sign of life")
+struct HeartbeatTests {
+    /// What happened, in its order.
+    private final class Events: Sendable {
+        private let all = Mutex<[String]>([])
+        func add(_ event: String) { all.withLock { $0.append(event) } }
+        var list: [String] { all.withLock { $0 } }
+    }
+
+    @Test("waits for an event loop that hangs")
+    func waitsForEventLoops() async throws {
+        try await expectWait { heartbeat, work in heartbeat.eventLoops.next().execute(work) }
+    }
+
+    @Test("waits for a pool whose every thread hangs")
+    func waitsForPool() async throws {
+        let key = CommitQueue.Key(pi: PiName("pi-01")!, path: try UploadPath(percentEncoded: "a"))
+        try await expectWait { heartbeat, work in heartbeat.commits.submit(key, work) }
+    }
+
+    private func expectWait(_ submit: (Heartbeat, @escaping @Sendable () -> Void) -> Void) async throws {
+        let heartbeat = Heartbeat(
+            eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1), commits: CommitQueue(threads: 1))
+        let (events, hangs, goOn) = (Events(), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        submit(heartbeat) {
+            hangs.signal()
+            goOn.wait()
+            events.add("went on")
+        }
+        try await blocking { hangs.wait() }
+        async let beat: Void = {
+            await heartbeat.beat()
+            events.add("beat")
+        }()
+        // Another beat would come by now if it did not wait: other tasks run while this one yields.
+        for _ in 1...100 { await Task.yield() }
+        goOn.signal()
+        await beat
+        #expect(events.list == ["went on", "beat"])
+        try await heartbeat.commits.stop()
+        try await heartbeat.eventLoops.shutdownGracefully()
+    }
+
+    @Test("comes while one upload syncs for long and others get on")
+    func comesBesideSlowWork() async throws {
+        let heartbeat = Heartbeat(
+            eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1), commits: CommitQueue(threads: 2))
+        let goOn = DispatchSemaphore(value: 0)
+        heartbeat.commits.submit(.init(pi: PiName("pi-01")!, path: try UploadPath(percentEncoded: "a"))) { goOn.wait() }
+        await heartbeat.beat()
+        goOn.signal()
+        try await heartbeat.commits.stop()
+        try await heartbeat.eventLoops.shutdownGracefully()
+    }
+}
