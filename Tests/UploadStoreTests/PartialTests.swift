@@ -18,7 +18,6 @@ struct PartialTests {
             let lab = try StoreFixture(in: folder)
             let status = try lab.store.partials.create(file)
             #expect(status.offset == 0)
-            #expect(status.lifetime == 7 * 86_400)
             #expect(try lab.store.send(Self.content, of: file, upTo: 50_000) == 50_000)
             #expect(try lab.store.send(Self.content, of: file, upTo: 120_000) == 120_000)
             #expect(try lab.store.partials.create(file).offset == 120_000)
