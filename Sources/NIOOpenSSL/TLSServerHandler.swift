@@ -32,6 +32,9 @@ package final class TLSServerHandler: ChannelDuplexHandler {
         package init() {}
     }
 
+    /// What was decrypted so far and handed on.
+    package private(set) var plaintextByteCount = 0
+
     private let tls: TLSContext
     private let limits: Limits
     private var state = State.lingering
@@ -103,7 +106,7 @@ package final class TLSServerHandler: ChannelDuplexHandler {
             var plaintext = context.channel.allocator.buffer(capacity: Self.plaintextCapacity)
             isDone = try fill(&plaintext, from: connection, context: context)
             if plaintext.readableBytes > 0 {
-                context.fireChannelRead(wrapInboundOut(plaintext))
+                deliver(plaintext, context: context)
             }
             // A handler above may have closed the channel over what it was just given.
             guard case .open = state else { return }
@@ -135,7 +138,7 @@ package final class TLSServerHandler: ChannelDuplexHandler {
             case .needsMoreInput: return true
             case .closed:
                 if plaintext.readableBytes > 0 {
-                    context.fireChannelRead(wrapInboundOut(plaintext))
+                    deliver(plaintext, context: context)
                     plaintext.clear()
                 }
                 inputClosed(context: context)
@@ -143,6 +146,11 @@ package final class TLSServerHandler: ChannelDuplexHandler {
             }
         }
         return false
+    }
+
+    private func deliver(_ plaintext: ByteBuffer, context: ChannelHandlerContext) {
+        plaintextByteCount += plaintext.readableBytes
+        context.fireChannelRead(wrapInboundOut(plaintext))
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -44,8 +44,8 @@ struct SecureReceiver: AsyncParsableCommand {
     @Option(help: "The port to listen on; 0 takes a free one.")
     var port = 3500
 
-    @Option(help: ArgumentHelp("The largest file to take. Default: whatever there is room for.", valueName: "bytes"))
-    var maxSize: Int64?
+    @OptionGroup(title: "Limits")
+    var limits: LimitOptions
 
     @OptionGroup
     var log: LogOptions
@@ -55,7 +55,6 @@ struct SecureReceiver: AsyncParsableCommand {
         if let listen, (try? SocketAddress(ipAddress: listen, port: port)) == nil {
             throw ValidationError("--listen takes an IPv4 or IPv6 address, not \(listen).")
         }
-        if let maxSize, maxSize < 0 { throw ValidationError("--max-size takes a number of bytes, not \(maxSize).") }
     }
 
     func run() async throws {
@@ -82,8 +81,11 @@ struct SecureReceiver: AsyncParsableCommand {
         configuration.address = listen
         configuration.port = port
         configuration.inheritedSocket = try InheritedSocket.find()
-        configuration.largestFile = maxSize
-        configuration.uploadsUnderWay = max(16, DescriptorLimit.raise() / 4)
+        let budget = DescriptorBudget(descriptors: DescriptorLimit.raise(), eventLoops: System.coreCount)
+        configuration.limits = limits.clientLimits(budget)
+        configuration.largestFile = limits.maxSize?.bytes
+        configuration.uploadsUnderWay = min(limits.uploads ?? budget.uploads, budget.uploads)
+        configuration.syncThreads = budget.syncThreads
         return configuration
     }
 

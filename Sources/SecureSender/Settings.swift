@@ -20,7 +20,7 @@ struct SenderSettings: Sendable {
     /// The pause after an answer that the receiver cannot take uploads now and that does not say until when. The default
     /// is 2 s.
     var pauseWithoutRetryAfter: Duration = .seconds(2)
-    /// The longest pause that the receiver may ask for. The default is 60 s.
+    /// The longest pause that the receiver may ask for; the run ends at a longer one. The default is 60 s.
     var longestPause: Duration = .seconds(60)
     /// Such pauses in a row before the run gives up. The default is 3.
     var pausesInARow = 3

@@ -39,7 +39,7 @@ package final class IncomingUpload: Sendable {
     }
 
     deinit {
-        reservations.release(size - received)
+        reservations.release(size - received, for: pi)
     }
 
     /// Bytes so far.
@@ -59,7 +59,7 @@ package final class IncomingUpload: Sendable {
             progress.unwritten = 0
             do throws(SystemCallError) { try file.startWriting() } catch { throw StoreError(error, needed: size) }
         }
-        reservations.release(count)
+        reservations.release(count, for: pi)
     }
 
     /// The SHA-256 of all that was written; to be compared with what the sender signed before the commit.

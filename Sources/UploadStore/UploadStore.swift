@@ -20,13 +20,14 @@ package final class UploadStore: Sendable {
 
     /// Opens the folder `path`, which must exist, takes it for this process alone, and repairs what a crash left. The time
     /// this takes follows from what was under way at the crash, not from what is stored.
-    package convenience init(opening path: String) throws(StoreError) {
-        try self.init(opening: path, observe: { _ in })
+    package convenience init(opening path: String, keepingFree keptFree: KeptFree = .percent(5)) throws(StoreError) {
+        try self.init(opening: path, keepingFree: keptFree, observe: { _ in })
     }
 
     /// `features`: what the system offers; found out if `nil`. `observe`: told of every step of a commit.
     package init(
-        opening path: String, features: SystemFeatures? = nil, observe: @escaping StepObserver
+        opening path: String, keepingFree keptFree: KeptFree = .percent(5), features: SystemFeatures? = nil,
+        observe: @escaping StepObserver
     ) throws(StoreError) {
         do {
             let root = Directory(try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY))
@@ -41,7 +42,7 @@ package final class UploadStore: Sendable {
             tree = FolderTree(root: root, opensBeneath: features.openBeneath)
             temporaries = TemporaryFiles(in: temporary, unnamed: features.unnamedFiles)
             replacements = Replacements(in: replacing, tree: tree, temporaries: temporaries, observe: observe)
-            reservations = SpaceReservations(of: root.file)
+            reservations = SpaceReservations(of: root.file, keepingFree: keptFree)
             self.observe = observe
 
             let removed = try temporaries.removeAll()
@@ -63,12 +64,12 @@ package final class UploadStore: Sendable {
     package func begin(pi: PiName, path: UploadPath, size: Int64) throws(StoreError) -> IncomingUpload {
         precondition(size >= 0, "a size is not negative")
         try checkNothingIsInTheWay(of: Place(pi: pi, path: path))
-        try reservations.reserve(size)
+        try reservations.reserve(size, for: pi)
         do throws(SystemCallError) {
             let file = try temporaries.make()
             return IncomingUpload(pi: pi, path: path, size: size, file: file, reserved: reservations)
         } catch {
-            reservations.release(size)
+            reservations.release(size, for: pi)
             throw StoreError(error, needed: size)
         }
     }

@@ -25,7 +25,7 @@ struct RunningReceiver: Sendable {
 
     static func run(
         pis: [String] = ["pi-01", "pi-02"], largestFile: Int64? = nil, drainSeconds: Int64 = 30,
-        uploadsUnderWay: Int = 256,
+        uploadsUnderWay: Int = 256, limits: ClientLimits = ClientLimits(),
         _ body: @escaping @Sendable (RunningReceiver) async throws -> Void
     ) async throws {
         let (folder, lab, secret) = try deployment(pis)
@@ -37,6 +37,7 @@ struct RunningReceiver: Sendable {
         configuration.largestFile = largestFile
         configuration.drainSeconds = drainSeconds
         configuration.uploadsUnderWay = uploadsUnderWay
+        configuration.limits = limits
 
         let log = TestLog()
         let logger = Logger(label: "test") { _ in log }

@@ -74,6 +74,24 @@ struct PauseTests {
         #expect(store.all.count <= Self.names.count + 3)
     }
 
+    @Test("before tomorrow is not waited for: the files are left for the next run")
+    func tomorrow() async throws {
+        let station = try station()
+        let answers = station.answers
+        let receiver = try station.listen { connection in
+            _ = try connection.nextRequest()
+            try connection.send(answers.problem(.tooManyRequests, fields: [("Retry-After", "3600")]))
+            connection.linger()
+        }
+        let outcome = try await station.run(to: receiver.port)
+        #expect(outcome.status == .temporaryFailure)
+        let reason = "the receiver takes no more at the moment (429"
+        #expect(outcome.failures.allSatisfy { $0.reason?.hasPrefix(reason) == true })
+        #expect(outcome.failures.count == Self.names.count)
+        #expect(station.waitingFiles == Self.names)
+        #expect(receiver.connectionCount == 1)
+    }
+
     @Test(
         "is not believed a pause that is none",
         arguments: [

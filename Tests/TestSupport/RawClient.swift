@@ -51,7 +51,7 @@ package final class RawClient {
 
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
-        init(_ description: String) { self.description = description }
+        package init(_ description: String) { self.description = description }
     }
 
     package var serverCertificate: Certificate? { tls.peerChain?.leaf }

@@ -20,16 +20,14 @@ struct ReceiverConfiguration: Sendable {
     var largestFile: Int64?
     /// Seconds by which a signature's time may differ from the clock here. The default is 300.
     var clockTolerance: Int64 = 300
-    /// Requests of one connection that are worked at before it is read further. The default is 256.
-    var requestsInFlight = 256
+    /// What clients may take of time and room.
+    var limits = ClientLimits()
     /// Uploads of all connections, each with a file open. The default is 256, a quarter of the usual limit of descriptors; the
     /// command takes a quarter of the limit that there is. What a connection has already read when the number is reached
     /// comes on top.
     var uploadsUnderWay = 256
     /// Threads that sync files: the file system groups the syncs that wait at the same time. The default is 16.
     var syncThreads = 16
-    /// Seconds without a byte in either direction after which a connection is closed. The default is 120.
-    var idleSeconds: Int64 = 120
     /// Seconds for which a stopping receiver waits for what is under way. The default is 30.
     var drainSeconds: Int64 = 30
 

@@ -52,9 +52,9 @@ extension HTTPConnectionHandler {
     func read(context: ChannelHandlerContext) {
         guard isBusy(context) else { return context.read() }
         holdsReadBack = true
-        guard isWithoutRoom else { return }
+        guard let pi, isWithoutRoom else { return }
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        receiver.limit.whenThereIsRoom { [eventLoop = context.eventLoop] in
+        receiver.limit.whenThereIsRoom(for: pi) { [eventLoop = context.eventLoop] in
             eventLoop.execute { bound.value.handler.readOnIfPossible(context: bound.value.context) }
         }
     }
@@ -72,16 +72,18 @@ extension HTTPConnectionHandler {
 
     /// A client that does not read its answers is not read either.
     private func isBusy(_ context: ChannelHandlerContext) -> Bool {
-        queue.count >= mostInFlight || !context.channel.isWritable || isWithoutRoom
+        // Nobody wants what comes after the last request: better not even decrypted.
+        if isFinished { return !isOutputClosed }
+        return queue.count >= mostInFlight || !context.channel.isWritable || isWithoutRoom
     }
 
     /// A handshake goes on all the same, and so does an upload that is half here: it is the ones under way that make room.
-    private var isWithoutRoom: Bool { pi != nil && !isReceiving && receiver.limit.isReached }
+    private var isWithoutRoom: Bool { !isReceiving && pi.map { receiver.limit.isReached(for: $0) } ?? false }
 
     // MARK: Closing
 
     func closeIfDone(context: ChannelHandlerContext) {
-        guard queue.isEmpty, inputIsClosed || isDraining else { return }
+        guard queue.isEmpty, inputIsClosed || isDraining || isFinished else { return }
         if case .discarding = inbound { return }  // Closing now could reset the connection under the answer.
         closeLingering(context: context)
     }
@@ -98,6 +100,8 @@ extension HTTPConnectionHandler {
         let lastWritten = lastWritten ?? context.eventLoop.makeSucceededVoidFuture()
         lastWritten.assumeIsolated().whenComplete { _ in
             context.close(mode: .output, promise: nil)
+            self.isOutputClosed = true
+            self.readOnIfPossible(context: context)
             context.eventLoop.assumeIsolated().scheduleTask(in: self.inputIsClosed ? .zero : Self.lingerTime) {
                 context.close(promise: nil)
             }

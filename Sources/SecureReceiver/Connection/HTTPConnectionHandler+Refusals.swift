@@ -15,7 +15,7 @@ extension HTTPConnectionHandler {
         // After a malformed head nobody knows where the next one begins; and a client that waits for 100 may or may not
         // send its body after another answer (RFC 9110, section 10.1.1).
         response.closesConnection =
-            refusal.problem == .malformedRequest || refusal.problem == .draining || !raw.isKeepAlive
+            isSurplus || refusal.problem == .malformedRequest || refusal.problem == .draining || !raw.isKeepAlive
             || raw.headers.contains(name: "expect")
         refuseOrAnswer(response, of: raw, context: context)
     }
@@ -63,6 +63,32 @@ extension HTTPConnectionHandler {
     }
 
     private func refuseUnreadable(_ error: any Error, context: ChannelHandlerContext) {
+        abandon(
+            (error as? HTTPParserError) == .headerOverflow
+                ? Refusal(.headerTooLarge, "The request's header is larger than this receiver reads.")
+                : Refusal(.malformedRequest, "The request is not HTTP/1.1 that can be read in one way only."),
+            context: context)
+    }
+
+    /// A client was too slow.
+    func giveUp(over fault: ClientPace.Fault, context: ChannelHandlerContext) {
+        switch (fault, inbound) {
+        case (.idle, _), (.answers, _):
+            if fault == .answers { logger.notice("connection given up", metadata: ["reason": "answers not taken"]) }
+            context.close(promise: nil)
+        case (.body, .discarding):
+            // It has its answer.
+            inbound = .finished
+            closeIfDone(context: context)
+        case (.head, _):
+            abandon(Refusal(.timeout, "The request's header took too long."), context: context)
+        case (.body, _):
+            abandon(Refusal(.timeout, "The request's body came too slowly."), context: context)
+        }
+    }
+
+    /// Answers what is being read, or would be next, and reads nothing behind it.
+    private func abandon(_ refusal: Refusal, context: ChannelHandlerContext) {
         let slot: ResponseQueue.Slot
         switch inbound {
         case .finished: return
@@ -70,10 +96,6 @@ extension HTTPConnectionHandler {
         case .awaitingHead, .discarding: slot = queue.append()
         }
         inbound = .finished
-        let refusal =
-            (error as? HTTPParserError) == .headerOverflow
-            ? Refusal(.headerTooLarge, "The request's header is larger than this receiver reads.")
-            : Refusal(.malformedRequest, "The request is not HTTP/1.1 that can be read in one way only.")
         log(refusal, pi: pi)
         var response = pi.map { Response(refusal, pi: $0) } ?? Response(status: refusal.problem.status)
         response.closesConnection = true

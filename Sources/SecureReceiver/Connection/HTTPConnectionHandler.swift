@@ -43,8 +43,11 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     var queue = ResponseQueue()
     var holdsReadBack = false
     var isDraining = false
+    /// Its Pi has too many of them.
+    var isSurplus = false
     var inputIsClosed = false
     var isClosing = false
+    var isOutputClosed = false
     var lastWritten: EventLoopFuture<Void>?
     var hasUnflushedOutput = false
 
@@ -82,6 +85,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         do throws(Refusal) {
             guard let pi else { throw Refusal(.authenticationFailed, "The connection has no client certificate.") }
             guard !isDraining else { throw Refusal(.draining, "The receiver is shutting down; try again soon.") }
+            guard !isSurplus else {
+                throw Refusal(.tooManyRequests, "\(pi) has as many connections open as this receiver takes of a Pi.")
+            }
             let head = try RequestHead(raw)
             switch try receiver.admission.decide(head, from: pi, now: receiver.now) {
             case .answer(var response):
@@ -89,6 +95,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 response.closesConnection = head.closesConnection
                 refuseOrAnswer(response, of: raw, context: context)
             case .upload(let upload):
+                context.triggerUserOutboundEvent(SignatureShown(), promise: nil)
                 let underWay = try receiver.begin(upload, logger: logger)
                 let slot = queue.append(wantsGoAhead: head.expectsContinue)
                 inbound = .receiving(
@@ -150,9 +157,13 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case is DrainConnection:
             isDraining = true
             closeIfDone(context: context)
-        case is IdleStateHandler.IdleStateEvent:
-            // While an upload waits for the disk the connection is silent but not idle.
-            if queue.isEmpty || isReceiving { context.close(promise: nil) }
+        case is TooManyConnections:
+            isSurplus = true
+        case is MakeWay:
+            // What waits for the disk is silent but will be answered.
+            if queue.isEmpty || isReceiving && !holdsReadBack { context.close(promise: nil) }
+        case let fault as ClientPace.Fault:
+            giveUp(over: fault, context: context)
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -162,6 +173,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         // Dropping the reception gives its temporary file back.
         inbound = .finished
         context.fireChannelInactive()
+    }
+
+    var isFinished: Bool {
+        if case .finished = inbound { true } else { false }
     }
 
     var isReceiving: Bool {

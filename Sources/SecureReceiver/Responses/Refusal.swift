@@ -7,10 +7,13 @@ struct Refusal: Error, Hashable, Sendable {
     let detail: String
     /// The methods that the resource takes, for 405.
     let allowedMethods: [String]
+    /// Seconds, for 429 and 503.
+    let retryAfter: Int64
 
-    init(_ problem: Problem, _ detail: String, allowedMethods: [String] = []) {
+    init(_ problem: Problem, _ detail: String, allowedMethods: [String] = [], retryAfter: Int64 = 5) {
         self.problem = problem
         self.detail = detail
         self.allowedMethods = allowedMethods
+        self.retryAfter = retryAfter
     }
 }

@@ -76,7 +76,7 @@ extension Response {
         case .methodNotAllowed:
             fields[.allow] = refusal.allowedMethods.joined(separator: ", ")
         case .draining, .tooManyRequests:
-            fields[.retryAfter] = "5"
+            fields[.retryAfter] = String(refusal.retryAfter)
         default: break
         }
         self.init(status: problem.status, fields: fields, body: body)

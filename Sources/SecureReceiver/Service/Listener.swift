@@ -7,12 +7,17 @@ import NIOPosix
 enum Listener {
     /// `configure` is called for each connection. Throws CommandFailure with the way out.
     static func bind(
-        to configuration: ReceiverConfiguration, on group: MultiThreadedEventLoopGroup,
+        to configuration: ReceiverConfiguration, on group: MultiThreadedEventLoopGroup, gate: AcceptGate,
         configure: @escaping @Sendable (any Channel) throws -> Void
     ) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(gate) }
+            }
+            // One at a time: after each the gate looks at whether there is room for another one.
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             // One read at a time, and no large one: all that a read brings is worked at before anybody looks at whether

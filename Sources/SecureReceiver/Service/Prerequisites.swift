@@ -75,8 +75,8 @@ enum Prerequisites {
         }
     }
 
-    static func store(_ path: String) throws(CommandFailure) -> UploadStore {
-        do throws(StoreError) { return try UploadStore(opening: path) } catch .inUse {
+    static func store(_ path: String, keepingFree keptFree: KeptFree) throws(CommandFailure) -> UploadStore {
+        do throws(StoreError) { return try UploadStore(opening: path, keepingFree: keptFree) } catch .inUse {
             throw CommandFailure(
                 "\(path) cannot be used", reason: "another receiver has it open",
                 hint: "stop that one (see `ss -ltnp`), or give each its own folder with --store.",

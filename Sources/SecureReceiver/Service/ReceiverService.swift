@@ -18,7 +18,7 @@ struct ReceiverService: Service, CustomStringConvertible {
     private let credentials: WatchedFiles<Credentials>
     private let manager: ServiceManager?
     private let receiver: Receiver
-    private let connections = ConnectionRegistry()
+    private let connections: ConnectionRegistry
     private let sightings: IdentitySightings
     private let onListening: @Sendable (SocketAddress) async -> Void
 
@@ -34,13 +34,16 @@ struct ReceiverService: Service, CustomStringConvertible {
         sightings = IdentitySightings(logger: logger)
         self.onListening = onListening
         identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
-        let store = try Prerequisites.store(configuration.store)
+        connections = ConnectionRegistry(configuration.limits)
+        let store = try Prerequisites.store(configuration.store, keepingFree: configuration.limits.keptFree)
         credentials = try Prerequisites.credentials(configuration, logger: logger)
         let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
         receiver = Receiver(
             admission: Admission(authenticator: authenticator, largestFile: configuration.largestFile),
             store: store, commits: CommitQueue(threads: configuration.syncThreads),
-            limit: UploadLimit(configuration.uploadsUnderWay), tally: Tally(), logger: logger)
+            limit: UploadLimit(configuration.uploadsUnderWay),
+            quota: DayQuota(files: configuration.limits.filesPerDay, bytes: configuration.limits.bytesPerDay),
+            tally: Tally(), logger: logger)
     }
 
     /// For the log: whoever runs services names them by it.
@@ -51,7 +54,9 @@ struct ReceiverService: Service, CustomStringConvertible {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let listener: any Channel
         do {
-            listener = try await Listener.bind(to: configuration, on: group) { try self.configure($0) }
+            listener = try await Listener.bind(to: configuration, on: group, gate: AcceptGate(connections)) {
+                try self.configure($0)
+            }
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -143,20 +148,30 @@ struct ReceiverService: Service, CustomStringConvertible {
         var logger = logger
         let address = channel.remoteAddress?.plainAddress ?? "-"
         logger[metadataKey: "address"] = "\(address)"
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = 8 * 1024
-        limits.maxHeaderListSize = 32 * 1024
-        limits.maxHeaderFieldCount = 64
+        var decoder = NIOHTTPDecoderLimitConfiguration()
+        decoder.maxHeaderFieldSize = 8 * 1024
+        decoder.maxHeaderListSize = 32 * 1024
+        decoder.maxHeaderFieldCount = 64
+        let limits = configuration.limits
+        var tlsLimits = TLSServerHandler.Limits()
+        tlsLimits.handshake = limits.handshakeTime
+        let tls = TLSServerHandler(context: credentials.tls, limits: tlsLimits)
+        let plaintext = PlaintextWatch()
         try channel.pipeline.syncOperations.addHandlers([
-            TLSServerHandler(context: credentials.tls),
+            tls,
+            plaintext,
             HTTPResponseEncoder(),
-            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)),
-            IdleStateHandler(allTimeout: .seconds(configuration.idleSeconds)),
+            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoder)),
             SightingHandler(sightings, address: address),
+            ClientLimitsHandler(
+                limits, plaintext: plaintext, presence: connections.add(channel), connections: connections),
             HTTPConnectionHandler(
-                receiver: receiver, credentials: credentials, mostInFlight: configuration.requestsInFlight,
+                receiver: receiver, credentials: credentials, mostInFlight: limits.requestsInFlight,
                 logger: logger),
         ])
-        connections.add(channel)
+        let bound = NIOLoopBound(tls, eventLoop: channel.eventLoop)
+        channel.closeFuture.whenComplete { [logger] _ in
+            logger.debug("connection closed", metadata: ["decrypted": "\(bound.value.plaintextByteCount)"])
+        }
     }
 }

@@ -12,6 +12,7 @@ struct UploadUnderWay: Sendable {
     let upload: AdmittedUpload
     let incoming: IncomingUpload
     fileprivate let room: Admitted
+    fileprivate let charge: DayQuota.Charge?
     fileprivate let began = ContinuousClock.now
     /// Knows where it comes from.
     fileprivate let logger: Logger
@@ -23,6 +24,7 @@ struct Receiver: Sendable {
     let store: UploadStore
     let commits: CommitQueue
     let limit: UploadLimit
+    let quota: DayQuota
     let tally: Tally
     let logger: Logger
 
@@ -31,10 +33,11 @@ struct Receiver: Sendable {
 
     /// `logger`: the connection's.
     func begin(_ upload: AdmittedUpload, logger: Logger) throws(Refusal) -> UploadUnderWay {
+        let charge = try quota.charge(upload.pi, size: upload.size, now: now)
         do throws(StoreError) {
             return UploadUnderWay(
                 upload: upload, incoming: try store.begin(pi: upload.pi, path: upload.path, size: upload.size),
-                room: limit.admit(), logger: logger)
+                room: limit.admit(upload.pi), charge: charge, logger: logger)
         } catch {
             throw refusal(for: error, upload)
         }
@@ -65,6 +68,7 @@ struct Receiver: Sendable {
                         result: result),
                     context: context, created: now, certificate: credentials.fingerprint, key: credentials.key)
             }
+            if signed.receipt.result != .unchanged { underWay.charge?.keep() }
             tally.add(bytes: upload.size)
             underWay.logger.info(
                 "file stored",

@@ -1,11 +1,16 @@
 import Synchronization
+import UploadProtocol
 
 /// How many uploads of all connections may be under way: each holds a descriptor. Where there is no room, connections are not
 /// read until there is.
+///
+/// No Pi may hold more than are still free: one alone gets half, two a third each, and whoever comes next always finds
+/// room, however slowly the others send.
 final class UploadLimit: Sendable {
     private struct State {
         var underWay = 0
-        var waiting: [@Sendable () -> Void] = []
+        var ofPi: [PiName: Int] = [:]
+        var waiting: [(pi: PiName, wake: @Sendable () -> Void)] = []
     }
 
     private let most: Int
@@ -16,42 +21,55 @@ final class UploadLimit: Sendable {
     }
 
     var underWay: Int { state.withLock { $0.underWay } }
-    var isReached: Bool { state.withLock { $0.underWay >= most } }
+    func isReached(for pi: PiName) -> Bool { state.withLock { isReached(for: pi, $0) } }
+
+    private func isReached(for pi: PiName, _ state: State) -> Bool {
+        state.ofPi[pi, default: 0] >= max(0, most - state.underWay)
+    }
 
     /// Room for one upload, for as long as somebody holds it.
-    func admit() -> Admitted {
-        state.withLock { $0.underWay += 1 }
-        return Admitted(limit: self)
+    func admit(_ pi: PiName) -> Admitted {
+        state.withLock { state in
+            state.underWay += 1
+            state.ofPi[pi, default: 0] += 1
+        }
+        return Admitted(pi, limit: self)
     }
 
     /// Calls `wake` once as soon as there is room.
-    func whenThereIsRoom(_ wake: @escaping @Sendable () -> Void) {
+    func whenThereIsRoom(for pi: PiName, _ wake: @escaping @Sendable () -> Void) {
         let hasRoom = state.withLock { state in
-            if state.underWay >= most { state.waiting.append(wake) }
-            return state.underWay < most
+            let hasRoom = !isReached(for: pi, state)
+            if !hasRoom { state.waiting.append((pi, wake)) }
+            return hasRoom
         }
         if hasRoom { wake() }
     }
 
-    fileprivate func release() {
-        let waiting = state.withLock { state in
+    fileprivate func release(_ pi: PiName) {
+        let ready = state.withLock { state in
             state.underWay -= 1
-            guard state.underWay < most else { return [@Sendable () -> Void]() }
-            defer { state.waiting = [] }
-            return state.waiting
+            let left = state.ofPi[pi, default: 1] - 1
+            state.ofPi[pi] = left > 0 ? left : nil
+            guard !state.waiting.isEmpty else { return [@Sendable () -> Void]() }
+            let waiting = state.waiting
+            state.waiting = waiting.filter { isReached(for: $0.pi, state) }
+            return waiting.filter { !isReached(for: $0.pi, state) }.map(\.wake)
         }
-        for wake in waiting { wake() }
+        for wake in ready { wake() }
     }
 }
 
 final class Admitted: Sendable {
+    private let pi: PiName
     private let limit: UploadLimit
 
-    fileprivate init(limit: UploadLimit) {
+    fileprivate init(_ pi: PiName, limit: UploadLimit) {
+        self.pi = pi
         self.limit = limit
     }
 
     deinit {
-        limit.release()
+        limit.release(pi)
     }
 }

@@ -51,7 +51,7 @@ struct ProblemDetails: Sendable {
         switch problem {
         case .insufficientStorage: "the receiver's disk is full"
         case .draining: "the receiver is shutting down or restarting"
-        case .tooManyRequests: "the receiver has too much to do"
+        case .tooManyRequests: "the receiver takes no more at the moment"
         case .storageFailed: "the receiver could not write it to its disk"
         case .tooLarge: "it is larger than the receiver takes"
         case .pathConflict: "the receiver has a folder of this name, or a file where this one needs a folder"

@@ -65,6 +65,10 @@ final class SendRun {
                 _ = pipeline.disconnect(.orderly)
                 if let reasonToGiveUp { return giveUp(reasonToGiveUp) }
             case .broken(let reason):
+                if let reasonToGiveUp {
+                    _ = pipeline.disconnect(.orderly)
+                    return giveUp(reasonToGiveUp)
+                }
                 let consequence = pipeline.disconnect(.broken)
                 for upload in consequence.failed {
                     fail(upload.file.path, reason: "the connection broke: \(reason)", hint: "it waits for the next run")
@@ -150,6 +154,8 @@ extension SendRun {
         if pipeline.unanswered.isEmpty || endsConnection { pausesInARow += 1 }
         if pausesInARow > settings.pausesInARow { reasonToGiveUp = reason }
         let pause = seconds.map { Duration.seconds($0) } ?? settings.pauseWithoutRetryAfter
+        // Tomorrow, perhaps: the next run is a better time than the end of this one.
+        if pause > settings.longestPause { reasonToGiveUp = reason }
         pauseEnd = max(pauseEnd, .now + min(pause, settings.longestPause))
     }
 

@@ -64,7 +64,7 @@ package enum Problem: String, CaseIterable, Sendable {
         case .contentCoding: "Content codings are not taken"
         case .expectationFailed: "The only expectation that is met is 100-continue"
         case .digestMismatch: "The body is not the one that was signed"
-        case .tooManyRequests: "The receiver has as many uploads under way as it can take"
+        case .tooManyRequests: "The receiver takes no more at the moment"
         case .headerTooLarge: "The request's header is too large"
         case .storageFailed: "The file could not be stored"
         case .draining: "The receiver is shutting down"
