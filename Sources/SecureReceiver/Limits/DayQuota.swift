@@ -58,7 +58,7 @@ final class DayQuota: Sendable {
         return Charge(pi: pi, size: size, day: day, quota: self)
     }
 
-    fileprivate func giveBack(_ charge: borrowing Charge) {
+    fileprivate func giveBack(_ charge: Charge) {
         state.withLock { state in
             guard state.day == charge.day, let amount = state.used[charge.pi] else { return }
             state.used[charge.pi] = Amount(files: amount.files - 1, bytes: amount.bytes - charge.size)

@@ -42,7 +42,7 @@ struct LimitOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How slow an upload may be, averaged over 30 s; 0 for no limit.", valueName: "bytes a second"))
+            "How slow an upload may be, in bytes a second over 30 s; 0 for no limit.", valueName: "rate"))
     var minRate = ByteCount(1024)
 
     @Option(help: ArgumentHelp("How long a connection may stay without a request.", valueName: "seconds"))
