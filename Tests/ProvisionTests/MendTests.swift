@@ -183,6 +183,10 @@ struct MendTests {
                 ": > certs/ca.key", "certs/ca.key", "cp -p ../copy/certs/ca.key certs/",
                 named: "put it back from your copy of certs/"),
             Damage(
+                "rm certs/ca.key; mkfifo -m 600 certs/ca.key", "certs/ca.key",
+                "rm -r certs/ca.key && cp -p ../copy/certs/ca.key certs/",
+                named: "rm -r certs/ca.key, and put it back from your copy of certs/"),
+            Damage(
                 "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out certs/ca.key", "certs/ca.key",
                 "cp -p ../copy/certs/ca.key certs/", named: "put it back from your copy of certs/"),
             Damage("rm certs/server.pem", "certs/server.pem", "provision init"),

@@ -32,6 +32,10 @@ struct AccessCheck {
         for path in [deployment.certificates, deployment.identities] { kind(path) }
         guard obstacles.isEmpty else { return }
         for path in [deployment.certificates, deployment.identities, deployment.identifiers] { look(at: path) }
+        // What is in it may be the receiver's, and is much.
+        if let status = try? fileStatus(deployment.store), isStrange(deployment.store, status) {
+            strangers.append(deployment.store)
+        }
         ownership(me)
     }
 
@@ -50,8 +54,10 @@ struct AccessCheck {
     private mutating func look(at path: String) {
         guard let status = try? fileStatus(path) else { return }
         if isStrange(path, status) {
-            strangers.append(path)
-        } else if status.st_uid == owner, !mayRead(status) {
+            // What is in it goes with it.
+            return strangers.append(path)
+        }
+        if status.st_uid == owner, !mayRead(status) {
             let finding = Finding.error(path, "its own owner may not read it", mend: "chmod u+rwX \(path)")
             if geteuid() == 0 { findings.append(finding) } else { obstacles.append(finding) }
         }
@@ -62,7 +68,9 @@ struct AccessCheck {
     private func isStrange(_ path: String, _ status: stat) -> Bool {
         guard status.st_uid != owner else { return false }
         // These may be the receiver's.
-        let shared = [deployment.identifiers, deployment.receiver, deployment.authorityCertificate]
+        let shared = [
+            deployment.identifiers, deployment.receiver, deployment.authorityCertificate, deployment.store,
+        ]
         guard shared.contains(path) || directory(of: path) == deployment.receiverCertificates else { return true }
         return geteuid() == 0 ? status.st_uid == 0 : !isReadable(path)
     }

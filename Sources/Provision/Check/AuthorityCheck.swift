@@ -82,7 +82,10 @@ struct AuthorityCheck {
 
     /// The authority's, or the next one's while it takes over.
     private func key(_ path: String) -> [Finding] {
-        let putBack = "put it back from your copy of \(deployment.certificates)/"
+        let place = "put it back from your copy of \(deployment.certificates)/"
+        // A copy that is written into a FIFO would wait for ever.
+        let isRegular = (try? fileStatus(path))?.isRegularFile ?? true
+        let putBack = isRegular ? place : "rm -r \(path), and \(place)"
         do {
             // Kept elsewhere, on a stick perhaps that a link leads to: that is wise.
             guard try fileStatus(path, followingLinks: true) != nil else { return [] }
