@@ -22,14 +22,13 @@ struct Check {
                 hint: "change to the folder where provision new-pi ran, or begin one here: provision init",
                 exitCode: .configuration)
         }
-        let access = AccessCheck(deployment)
-        guard access.obstacles.isEmpty else { return CheckReport(findings: access.obstacles, pis: 0) }
-        let lock =
-            try isRegularOrMissing(deployment.lock)
-            ? DeploymentLock(reading: deployment) {
-                waiting("Another provision is at work in this folder; waiting for it …")
-            } : nil
+        // One that cannot be had is among the findings.
+        let lock = try? DeploymentLock(reading: deployment) {
+            waiting("Another provision is at work in this folder; waiting for it …")
+        }
         return try withExtendedLifetime(lock) {
+            let access = AccessCheck(deployment)
+            guard access.obstacles.isEmpty else { return CheckReport(findings: access.obstacles, pis: nil) }
             let remains = try Remains(deployment)
             let identifiers = IdentifierCheck(deployment: deployment)
             let authority = AuthorityCheck(deployment: deployment, now: now)
