@@ -67,7 +67,7 @@ struct MendTests {
                 "rm -r pis/north/secret.py && tar xzf pis/north.tar.gz -C pis"),
             Damage(
                 "rm pis/north/pi.pem pis/north.tar.gz; mkdir pis/north/pi.pem pis/north.tar.gz", "pis/north/pi.pem",
-                "rm -r pis/north.tar.gz pis/north/pi.pem && provision renew north --new-key"),
+                "rm -r pis/north/pi.pem pis/north.tar.gz && provision renew north --new-key"),
             Damage(
                 "rm pis/north/pi.pem; mkfifo pis/north/pi.pem", "pis/north/pi.pem",
                 "rm -r pis/north/pi.pem && tar xzf pis/north.tar.gz -C pis"),

@@ -75,24 +75,21 @@ struct PiCheck {
         ]
     }
 
-    /// From the tar, if that is whole and still counts; else with a new key, which leaves the secret as it is.
+    /// From the tar if that will do, else with a new key, which leaves the secret as it is.
     private func regain(_ name: PiName) -> String {
         let folder = deployment.identity(of: name)
-        let bundle = deployment.bundle(of: name)
-        var obstacles = [bundle] + PiIdentity.files.map { "\(folder)/\($0)" }
-        if (try? fileStatus(folder))?.isFolder == false { return "rm -r \(folder) && \(regained(name))" }
-        if case .some(let packed) = try? deployment.packedIdentity(of: name),
-            identifiers.named[name]?.contains(packed.identity.secret) == true
-        {
-            obstacles.removeFirst()
-        }
-        return clearing(obstacles, regained(name))
+        let unpacking = unpacking(name)
+        let written =
+            PiIdentity.files.map { "\(folder)/\($0)" } + (unpacking == nil ? [deployment.bundle(of: name)] : [])
+        let command = clearing(written, unpacking ?? "provision renew \(name) --new-key")
+        return (try? fileStatus(folder))?.isFolder == false ? "rm -r \(folder) && \(command)" : command
     }
 
-    private func regained(_ name: PiName) -> String {
+    /// `nil` unless the tar is whole, and its secret counts.
+    private func unpacking(_ name: PiName) -> String? {
         guard let packed = try? deployment.packedIdentity(of: name),
             identifiers.named[name]?.contains(packed.identity.secret) == true
-        else { return "provision renew \(name) --new-key" }
+        else { return nil }
         return "tar xzf \(deployment.bundle(of: name)) -C \(deployment.identities)"
     }
 
@@ -136,8 +133,8 @@ struct PiCheck {
     private func otherSecret(_ name: PiName) -> Finding {
         let folder = deployment.identity(of: name)
         let mend =
-            if regained(name).hasPrefix("tar ") {
-                regained(name)
+            if let unpacking = unpacking(name) {
+                unpacking
             } else if identifiers.named[name]?.count == 1 {
                 "provision rotate \(name)"
             } else {
