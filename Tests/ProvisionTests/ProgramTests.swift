@@ -90,30 +90,11 @@ struct ProgramTests {
         #expect(outcomes.count { $0.output.contains("This folder is used for the first time") } == 1)
     }
 
-    @Test("says that tar is missing, and makes the Pi once it is there")
-    func noTar() async throws {
+    @Test("needs no other program")
+    func alone() async throws {
         let outcome = try await run("new-pi", environment: ["PATH": lab.folder.path])
-        #expect(outcome.exitCode == 78)
-        #expect(outcome.errors.hasPrefix("tar could not be started: No such file or directory\n  hint: install it"))
-        #expect(try namesInFolder(lab.folder("pis")) == [])
-        #expect(try lab.identifiers().named.isEmpty)
-        #expect(try await run("new-pi").exitCode == 0)
+        #expect(outcome.exitCode == 0)
         try lab.expectWhole()
-    }
-
-    @Test("stops when tar fails, and passes none of tar's settings from the environment on")
-    func failingTar() async throws {
-        // A link, not a script of our own: a program that another test starts meanwhile would hold a script open for
-        // writing, and then nobody may run it (ETXTBSY).
-        try lab.folder.write([], to: "bin/empty")
-        #expect(symlink("/bin/false", lab.folder("bin/tar")) == 0)
-        let failed = try await run("new-pi", environment: ["PATH": lab.folder("bin")])
-        #expect(failed.exitCode == 74)
-        #expect(try namesInFolder(lab.folder("pis")) == [])
-        let options = try await run("new-pi", environment: ["TAR_OPTIONS": "--exclude=secret.py"])
-        #expect(options.exitCode == 0)
-        let list = try await Program.run("/usr/bin/env", ["tar", "tzf", lab.folder("pis/pi-01.tar.gz")])
-        #expect(list.output.contains("pi-01/secret.py"))
     }
 
     @Test("writes its words into no file when its output is closed")

@@ -31,7 +31,7 @@ struct RotationTests {
         for file in ["pis/north/secret.py", "pis/north/pi.pem", "pis/north.tar.gz"] {
             #expect(try lab.mode(file) == 0o600)
         }
-        #expect(try lab.check().map(\.mend) == [endOfRotation])
+        #expect(try lab.check().map(\.mend) == [endOfRotation("north")])
         try lab.finishRotation("north")
         #expect(try lab.secrets("north") == [new])
         try lab.expectWhole()
@@ -105,7 +105,7 @@ struct RotationTests {
         if moved == 4 { try makeFolder(lab.folder("pis/.replacement"), mode: 0o700) }
         try lab.initialize()
         #expect(try lab.contents() == whole)
-        #expect(try lab.check().map(\.mend) == [endOfRotation])
+        #expect(try lab.check().map(\.mend) == [endOfRotation("north")])
     }
 
     @Test("by SIGKILL, at any moment, leaves what the next run puts right")

@@ -7,8 +7,8 @@ struct CheckCommand: ParsableCommand {
         commandName: "check",
         abstract: "Looks through everything, and names the command that mends what is wrong. Changes nothing.",
         discussion: """
-            Looks at permissions, keys and certificates, their chain, their end dates, ids.txt, doubled secrets, Pis of which \
-            a part is missing, and what interrupted runs left.
+            Looks at permissions and owners, keys and certificates, their chain, their end dates, ids.txt, doubled secrets, \
+            what is in each tar, Pis of which a part is missing, and what interrupted runs left.
 
             Exit codes, for monitoring: 0 all is well, 1 warnings alone, 65 an error, 78 this folder holds no deployment.
 

@@ -38,14 +38,7 @@ extension Deployment {
                 hint: "if this folder's authority key is kept elsewhere, copy it back for this run",
                 exitCode: .configuration)
         case (false, let hasKey):
-            guard try !hasCertificatesInUse() else {
-                throw CommandFailure(
-                    "\(authorityCertificate) is missing", reason: "but certificates were issued in this folder",
-                    hint: hasKey
-                        ? "every Pi's folder has a copy of it: cp \(identities)/<name>/ca.pem \(authorityCertificate)"
-                        : "put ca.pem and ca.key back from your copy, or begin in an empty folder",
-                    exitCode: .configuration)
-            }
+            try refuseLostAuthority(hasKey: hasKey)
             return .absent(hasKey ? try readKey(authorityKey, passphrase).key : nil)
         }
     }
@@ -137,12 +130,30 @@ extension Deployment {
         return (key, phrase)
     }
 
-    private func hasCertificatesInUse() throws -> Bool {
-        if try fileStatus(receiver) != nil { return true }
-        guard try fileStatus(identities) != nil else { return false }
-        return try namesInFolder(identities).contains { name in
-            // Pis whose authority was lost: another one would be a stranger to them.
-            PiName(name) != nil || name.hasSuffix(".tar.gz")
+    /// Pis whose authority was lost: another one would be a stranger to them.
+    private func refuseLostAuthority(hasKey: Bool) throws {
+        guard let trace = try traceOfUse() else { return }
+        throw CommandFailure(
+            "\(authorityCertificate) is missing", reason: "but certificates were issued in this folder: \(trace)",
+            hint: hasKey
+                ? "every Pi's folder has a copy of it; provision check names the command that puts it back"
+                : """
+                put ca.pem and ca.key back from your copy. If there is none, every Pi is to be made anew: begin in an \
+                empty folder
+                """,
+            exitCode: .configuration)
+    }
+
+    /// What shows that an authority was here; `nil` if nothing does.
+    func traceOfUse() throws -> String? {
+        if try fileStatus(receiver) != nil { return "\(receiver) is one" }
+        let entries = try fileStatus(identities) == nil ? [] : namesInFolder(identities)
+        if entries.contains(where: { PiName($0) != nil || $0.hasSuffix(".tar.gz") }) {
+            return "\(identities)/ holds Pis"
         }
+        // A name stands there for a certificate; the old system's bare ids do not.
+        let lines = try IdentifierFile(reading: identifiers, mostBareSecrets: .max)?.lines ?? []
+        if lines.contains(where: { $0.entry?.name != nil }) { return "\(identifiers) names Pis" }
+        return nil
     }
 }

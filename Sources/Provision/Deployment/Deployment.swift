@@ -41,8 +41,6 @@ struct Deployment: Sendable {
     /// Identities that are to replace others: being made, and whole.
     var unfinishedReplacement: String { path("pis/.replacing") }
     var replacement: String { path("pis/.replacement") }
-    /// A kept tar that is being read.
-    var unpacked: String { path("pis/.unpacked") }
     func identity(of pi: PiName) -> String { "\(identities)/\(pi)" }
     func bundle(of pi: PiName) -> String { "\(identities)/\(pi).tar.gz" }
 }

@@ -74,7 +74,6 @@ extension Deployment {
         for identity in identities {
             try identity.write(in: parent, roots: roots, isDurable: isDurable)
         }
-        try Tarball.write(identities.map(\.name.text), in: parent, isDurable: isDurable)
         if isDurable {
             try FileDescriptor(opening: parent, O_RDONLY | O_DIRECTORY).synchronize()
         } else {
