@@ -120,6 +120,8 @@ struct PiCheck {
         var findings: [Finding] = []
         let roots = "\(deployment.identity(of: name))/\(PiIdentity.rootsFile)"
         if let wanted = authority.rootsText, (try? readFile(roots, limit: 1 << 20)) != wanted {
+            let held = (try? readFile(roots, limit: 1 << 20)) ?? []
+            let mend = AuthorityChangeStage(of: deployment)?.mend(of: held) ?? mend
             findings.append(.warning(roots, "it is not the same as \(deployment.authorityCertificate)", mend: mend))
         }
         if try fileStatus(deployment.bundle(of: name)) == nil {
