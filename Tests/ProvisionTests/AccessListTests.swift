@@ -10,9 +10,12 @@ struct AccessListTests {
 
     /// As setxattr(2) takes it (linux/posix_acl_xattr.h): the owner may write, the group nothing, `user` read.
     private func list(user: UInt8) -> [UInt8] {
-        let noOne: [UInt8] = [255, 255, 255, 255]
-        return [2, 0, 0, 0] + [1, 0, 6, 0] + noOne + [2, 0, 4, 0, user, 0, 0, 0] + [4, 0, 0, 0] + noOne
-            + [16, 0, 4, 0] + noOne + [32, 0, 0, 0] + noOne
+        let none: UInt8 = 255
+        let entries: [[UInt8]] = [
+            [1, 0, 6, 0, none, none, none, none], [2, 0, 4, 0, user, 0, 0, 0], [4, 0, 0, 0, none, none, none, none],
+            [16, 0, 4, 0, none, none, none, none], [32, 0, 0, 0, none, none, none, none],
+        ]
+        return [2, 0, 0, 0] + entries.flatMap { $0 }
     }
 
     private func list(of path: String) -> [UInt8]? {
