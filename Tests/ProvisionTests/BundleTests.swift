@@ -43,6 +43,24 @@ struct BundleTests {
         }
     }
 
+    @Test("says that the receiver refuses a certificate of a root that was dropped")
+    func otherRoot() throws {
+        try lab.bundle("north")
+        #expect(!lab.said.contains { $0.hasPrefix("The receiver refuses its certificate") })
+        let old = try lab.folder.read("pis/north/pi.pem")
+        try lab.renew(.authority)
+        try lab.renew(.authorityFinish(isCopied: true))
+        try lab.folder.write(old, to: "pis/north/pi.pem")
+        try lab.bundle("north")
+        #expect(
+            lab.said.contains {
+                $0.hasPrefix("The receiver refuses its certificate: ")
+                    && $0.hasSuffix(" Make a new one: provision renew north")
+            })
+        try lab.renew(.pis([PiName("north")!]))
+        try connect(receiver: Side(receiverOf: lab), pi: Side("north", of: lab))
+    }
+
     @Test("brings the roots up to date")
     func roots() async throws {
         let roots = Array(try TestLab().authority.certificate.pem.utf8) + (try lab.folder.read("certs/ca.pem"))

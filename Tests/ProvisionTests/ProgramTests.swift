@@ -109,6 +109,41 @@ struct ProgramTests {
         }
     }
 
+    @Test(
+        "says what is wrong with options of renew that do not go together",
+        arguments: [
+            (["--ca", "--server"], "--ca does not go with --server"),
+            (["--ca", "--all"], "--ca does not go with --all"),
+            (["--ca", "north"], "--ca does not go with the Pi north"),
+            (["--finish"], "--finish goes with --ca: provision"),
+            (["--copied"], "--copied goes with --ca --finish: provision"),
+            (["--all", "--server"], "leave --server out"),
+            (["--server", "north"], "one after the other"), ([], "Say what to renew"),
+        ])
+    func renewUsage(arguments: [String], words: String) async throws {
+        let outcome = try await Program.run("provision", ["renew"] + arguments, in: lab.folder.path)
+        #expect(outcome.exitCode == 64)
+        #expect(outcome.errors.contains(words), "\(outcome.errors)")
+    }
+
+    @Test("renews a Pi that is named twice once")
+    func twice() async throws {
+        try lab.newPi("north")
+        let outcome = try await run("renew", "north", "north")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        #expect(outcome.output.split(separator: "\n").count { $0.hasPrefix("Renewed north") } == 1)
+    }
+
+    @Test("fails where what it is asked for cannot be written", arguments: [["list"], ["list", "--json"], ["check"]])
+    func fullOutput(arguments: [String]) async throws {
+        try lab.newPi("north")
+        let command = "exec \"$0\" \"$@\" >/dev/full"
+        let outcome = try await Program.run(
+            "/bin/sh", ["-c", command, Program.path("provision")] + arguments, in: lab.folder.path)
+        #expect(outcome.exitCode == 74)
+        #expect(outcome.errors.hasPrefix("the output could not be written: No space left on device\n  hint: "))
+    }
+
     @Test("shows an example session in its help")
     func help() async throws {
         let outcome = try await run("--help")

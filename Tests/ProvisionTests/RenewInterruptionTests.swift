@@ -86,6 +86,22 @@ struct RenewInterruptionTests {
         try expectTidy()
     }
 
+    @Test("of a Pi that a line without a name serves is finished too")
+    func bareLine() throws {
+        let secret = try #require(try lab.secret("north")).key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        try lab.removeLine(of: "north")
+        try lab.folder.write(lab.folder.read("ids.txt") + Array("\(secret)\n".utf8), to: "ids.txt")
+        let before = try lab.contents()
+        try lab.renew(.pis([PiName("north")!]))
+        let after = try lab.contents()
+        for name in ["north/pi.pem", "north/ca.pem", "north/secret.py"] {
+            try lab.folder.write(#require(after["pis/\(name)"]), to: "pis/.replacement/\(name)")
+            try lab.folder.write(#require(before["pis/\(name)"]), to: "pis/\(name)")
+        }
+        try lab.initialize()
+        #expect(try lab.contents() == after)
+    }
+
     @Test("by SIGKILL, at any moment, leaves a receiver and Pis that know one another, and the next run tidies up")
     func killed() async throws {
         let commands = [

@@ -116,7 +116,9 @@ final class TestDeployment {
 
     func bundle(_ name: String) throws {
         try reportingFailures {
-            try Bundle(deployment: deployment, name: parsePiName(name), home: nil) { self.said.append($0) }.run()
+            try Bundle(deployment: deployment, name: parsePiName(name), home: nil, now: Self.now) {
+                self.said.append($0)
+            }.run()
         }
     }
 

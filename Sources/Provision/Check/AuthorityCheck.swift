@@ -36,13 +36,10 @@ struct AuthorityCheck {
             }
             findings.append(.error(path, words(error), mend: Self.putBack(deployment)))
         }
-        let isChanging = (try? fileStatus(deployment.nextAuthorityKey)) ?? nil != nil
-        let mend = isChanging ? "provision renew --ca --finish" : "provision renew --ca"
-        if isChanging {
-            findings.append(
-                .warning(
-                    deployment.nextAuthorityKey, "a new authority is taking the place of the old one",
-                    mend: "provision renew --ca, which goes on with it and tells how far it is"))
+        let change = AuthorityChangeStage(of: deployment)
+        let mend = change?.command ?? "provision renew --ca"
+        if let change {
+            findings.append(.warning(deployment.nextAuthorityCertificate, change.words, mend: change.command))
         }
         // The receiver may be another user.
         let open = try? permissions(path, forbidden: 0o022, mend: "go-w", "others may change whom to trust")

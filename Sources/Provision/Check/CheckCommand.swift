@@ -28,7 +28,7 @@ struct CheckCommand: ParsableCommand {
         let report = try reportingFailures {
             try Check(deployment: Deployment(), now: Int64(time(nil))).report { CommandOutput.complain($0) }
         }
-        CommandOutput.sayStyled(json ? [report.json] : report.lines(inColours: CommandOutput.hasColours))
+        try CommandOutput.sayStyled(json ? [report.json] : report.lines(inColours: CommandOutput.hasColours))
         if report.exitCode != .success { throw ExitCode(report.exitCode.rawValue) }
     }
 }

@@ -159,6 +159,8 @@ struct PiCheck {
         let mend = clearing([roots, bundle], "provision bundle \(name)")
         var findings: [Finding] = []
         if let wanted = authority.rootsText, (try? readFile(roots, limit: 1 << 20)) != wanted {
+            let held = (try? readFile(roots, limit: 1 << 20)) ?? []
+            let mend = AuthorityChangeStage(of: deployment)?.mend(of: held) ?? mend
             findings.append(.warning(roots, "it is not the same as \(deployment.authorityCertificate)", mend: mend))
         }
         guard try fileStatus(bundle) != nil else {

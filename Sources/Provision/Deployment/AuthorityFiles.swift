@@ -15,6 +15,9 @@ struct LocalAuthority {
     /// What opened the key, if it wants a passphrase.
     var passphrase: SecureBytes?
 
+    /// The new one has taken over here, but bundles may still hold the old root.
+    var isFinishing = false
+
     var isChanging: Bool { authority.certificate.fingerprint != receiverAuthority.certificate.fingerprint }
 }
 
@@ -71,13 +74,43 @@ extension Deployment {
         }
         let (key, phrase) = try readKey(authorityKey, passphrase)
         let current = try authority(of: key, in: authorityKey, among: certificates)
+        let marked = try nextRoot(among: certificates)
+        let isFinishing = marked?.fingerprint == current.certificate.fingerprint
         var next: CertificateAuthority?
         if try fileStatus(nextAuthorityKey) != nil {
             let (key, _) = try readKey(nextAuthorityKey, passphrase, known: phrase)
-            next = try authority(of: key, in: nextAuthorityKey, among: certificates)
+            next = try authority(of: key, in: nextAuthorityKey, among: marked.map { [$0] } ?? certificates)
+        } else if marked != nil, !isFinishing {
+            // Pis signed by the old one would be refused when the change is finished.
+            throw CommandFailure(
+                "\(nextAuthorityKey) is missing",
+                reason: "a new authority is taking the place of the old one, and this key signs the Pis meanwhile",
+                hint: """
+                    if it is kept elsewhere, copy it back for this run. If it is lost, begin again with another: \
+                    rm \(nextAuthorityCertificate) && provision renew --ca
+                    """, exitCode: .configuration)
         }
         return LocalAuthority(
-            authority: next ?? current, receiverAuthority: current, roots: roots, passphrase: phrase)
+            authority: next ?? current, receiverAuthority: current, roots: roots, passphrase: phrase,
+            isFinishing: isFinishing)
+    }
+
+    /// The root that takes over; `nil` if none does. Of several in `ca.pem`, only this file tells which.
+    private func nextRoot(among certificates: [Certificate]) throws -> Certificate? {
+        let path = nextAuthorityCertificate
+        guard try fileStatus(path) != nil else { return nil }
+        guard let root = try? Certificate.all(inPEM: readFile(path, limit: 1 << 20)).first else {
+            throw CommandFailure(
+                "\(path) holds no certificate in PEM", reason: "it tells which root is taking over",
+                hint: "put it back from your copy; it is the last certificate in \(authorityCertificate)",
+                exitCode: .dataError)
+        }
+        guard certificates.contains(where: { $0.fingerprint == root.fingerprint }) else {
+            throw CommandFailure(
+                "\(authorityCertificate) lacks the root that is taking over", reason: "that is \(path)",
+                hint: "add it again: cat \(path) >> \(authorityCertificate)", exitCode: .configuration)
+        }
+        return root
     }
 
     private func authority(

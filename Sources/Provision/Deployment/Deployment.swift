@@ -21,6 +21,8 @@ struct Deployment: Sendable {
     var authorityKey: String { path("certs/ca.key") }
     /// The key of the authority that is to take over, while it does.
     var nextAuthorityKey: String { path("certs/ca.next.key") }
+    /// Which of the roots in `ca.pem` is that authority's; there until the last bundle has lost the old root.
+    var nextAuthorityCertificate: String { path("certs/ca.next.pem") }
     /// The receiver's certificate and key.
     var receiver: String { path("certs/server.pem") }
     /// Every certificate that a receiver ever used, for the receipts of earlier years.
