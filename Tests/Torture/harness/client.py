@@ -73,10 +73,17 @@ def is_signed(base, raw, key):
 
 
 class Connection:
-    def __init__(self, identity, port, timeout=30):
+    def __init__(self, identity, port, timeout=30, source=None, buffer=None):
+        """`buffer`: bytes that the kernel may hold unread."""
         self.identity = identity
-        plain = socket.create_connection(("127.0.0.1", port), timeout)
+        plain = socket.socket()
         try:
+            if buffer:
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            plain.settimeout(timeout)
+            if source:
+                plain.bind((source, 0))
+            plain.connect(("127.0.0.1", port))
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.socket = identity.tls.wrap_socket(plain, server_hostname="secure-receiver")
         except BaseException:

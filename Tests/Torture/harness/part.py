@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -62,6 +63,8 @@ def work_folder():
 def run(main):
     """Runs a part; what it finds wrong is its last line and its exit code."""
     begin = time.monotonic()
+    # So that what was begun is ended: receivers, mounted disks.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("FAILED: stopped from outside"))
     try:
         main()
     except Failed as failure:
