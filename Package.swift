@@ -114,7 +114,7 @@ let package = Package(
         .testTarget(
             name: "ProvisionTests",
             dependencies: [
-                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport",
+                "CLinux", "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport",
                 "UploadProtocol",
             ],
             swiftSettings: strict),

@@ -58,7 +58,7 @@ let package = Package(
         .testTarget(
             name: "ProvisionTests",
             dependencies: [
-                "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport",
+                "CLinux", "CertificateAuthority", "CommandSupport", "Files", "OpenSSL", "Provision", "TestSupport",
                 "UploadProtocol",
             ],
             swiftSettings: strict),

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 // O_TMPFILE (open(2)), without _GNU_SOURCE; glibc gives its value, by architecture, under another name.

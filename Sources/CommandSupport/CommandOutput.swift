@@ -7,8 +7,15 @@ package enum CommandOutput {
     }
 
     /// Several lines at once, which hold what we made alone: escape sequences go out as they are.
-    package static func sayStyled(_ lines: [String]) {
-        write(bytes: lines.flatMap { Array("\($0)\n".utf8) }, to: STDOUT_FILENO)
+    ///
+    /// For a command that does nothing but say this: throws where it cannot, unless nobody listens any more (`| head`).
+    package static func sayStyled(_ lines: [String]) throws(CommandFailure) {
+        guard let code = write(bytes: lines.flatMap { Array("\($0)\n".utf8) }, to: STDOUT_FILENO), code != EPIPE else {
+            return
+        }
+        throw CommandFailure(
+            "the output could not be written", reason: String(cString: strerror(code)),
+            hint: "see where it goes: is that disk full?", exitCode: .ioError)
     }
 
     package static func complain(_ failure: CommandFailure) {
@@ -23,14 +30,17 @@ package enum CommandOutput {
         write(bytes: Array("\(printable(line))\n".utf8), to: descriptor)
     }
 
-    private static func write(bytes: [UInt8], to descriptor: Int32) {
+    /// Returns errno(3), or `nil` if all is written.
+    @discardableResult
+    private static func write(bytes: [UInt8], to descriptor: Int32) -> Int32? {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             // Nobody listens any more: the work goes on all the same.
-            guard count > 0 || errno == EINTR else { return }
+            guard count > 0 || errno == EINTR else { return errno }
             rest = rest.dropFirst(max(0, count))
         }
+        return nil
     }
 
     /// File names come from elsewhere: what could move a terminal's cursor or turn its text around is shown escaped.

@@ -1,7 +1,7 @@
 package import Glibc
 
 /// Makes a folder with exactly that mode, durably; `false` if there is a folder (or a link to one) already, which is
-/// left as it is. Throws EEXIST if something else has the name. `isDurable`: as for `writeNewFile`.
+/// left as it is. Root's belongs to the owner of the folder that it is in. Throws EEXIST if something else has the name. `isDurable`: as for `writeNewFile`.
 @discardableResult
 package func makeFolder(_ path: String, mode: mode_t, isDurable: Bool = true) throws(SystemCallError) -> Bool {
     guard mkdir(path, mode) == 0 else {
@@ -11,6 +11,12 @@ package func makeFolder(_ path: String, mode: mode_t, isDurable: Bool = true) th
     }
     // The umask took bits away.
     guard chmod(path, mode) == 0 else { throw SystemCallError("set the mode of", path) }
+    if let owner = ownerForRoot(in: directory(of: path)) {
+        // EPERM: a file system without owners, as on a stick.
+        guard lchown(path, owner.user, owner.group) == 0 || errno == EPERM else {
+            throw SystemCallError("set the owner of", path)
+        }
+    }
     if isDurable { try synchronizeDirectory(of: path) }
     return true
 }

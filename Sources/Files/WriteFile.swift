@@ -1,7 +1,7 @@
 import Glibc
 
 /// Writes a file that does not exist yet, whole or not at all, with its mode from the first byte, and durably: contents
-/// first, then the name. `mode`: a mode_t, which the compiler does not always count as Glibc's. Throws EEXIST if the name is
+/// first, then the name. Root's belongs to the owner of its folder. `mode`: a mode_t, which the compiler does not always count as Glibc's. Throws EEXIST if the name is
 /// taken.
 ///
 /// `isDurable: false` leaves the syncs to a later `synchronizeFileSystem(of:)`, for many files at once.
@@ -61,6 +61,7 @@ private func fill(
 ) throws(SystemCallError) {
     try file.write(bytes)
     guard fchmod(file.number, mode) == 0 else { throw SystemCallError("set the mode of", file.path) }
+    try giveToOwnerOfFolder(file)
     if isDurable { try file.synchronize() }
 }
 

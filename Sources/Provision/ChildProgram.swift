@@ -9,13 +9,10 @@ struct ChildProgram {
     /// How it ended: an exit code, or 128 and the number of the signal, as in a shell.
     typealias Status = Int32
 
-    /// Starts the first of `arguments`, found on PATH; to be followed by one `status()`. Unless they are given, `input` is
-    /// empty, and `output` and `environment` are ours. Throws a SystemCallError with the operation "start" if there is no
+    /// Starts the first of `arguments`, found on PATH; to be followed by one `status()`. `input` is empty unless it is given;
+    /// output and environment are ours. Throws a SystemCallError with the operation "start" if there is no
     /// such program.
-    init(
-        _ arguments: [String], input: FileDescriptor? = nil, output: FileDescriptor? = nil,
-        environment: [String]? = nil
-    ) throws(SystemCallError) {
+    init(_ arguments: [String], input: FileDescriptor? = nil) throws(SystemCallError) {
         name = arguments[0]
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -25,7 +22,6 @@ struct ChildProgram {
         } else {
             posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         }
-        if let output { posix_spawn_file_actions_adddup2(&actions, output.number, STDOUT_FILENO) }
 
         // We ignore it, and a child would inherit that (signal(7)).
         var attributes = posix_spawnattr_t()
@@ -39,10 +35,8 @@ struct ChildProgram {
 
         var started = pid_t()
         let argumentList = CStrings(arguments)
-        let environmentList = CStrings(environment ?? inheritedEnvironment())
-        let result = posix_spawnp(
-            &started, name, &actions, &attributes, argumentList.pointers, environmentList.pointers)
-        withExtendedLifetime((argumentList, environmentList)) {}
+        let result = posix_spawnp(&started, name, &actions, &attributes, argumentList.pointers, environ)
+        withExtendedLifetime(argumentList) {}
         guard result == 0 else { throw SystemCallError("start", name, code: result) }
         pid = started
     }
@@ -56,17 +50,6 @@ struct ChildProgram {
         let signal = status & 0x7f
         return signal == 0 ? status >> 8 & 0xff : 128 + signal
     }
-}
-
-/// Ours, as `NAME=value`.
-private func inheritedEnvironment() -> [String] {
-    var variables: [String] = []
-    var next = environ
-    while let variable = next.pointee {
-        variables.append(String(cString: variable))
-        next += 1
-    }
-    return variables
 }
 
 /// A null-terminated array of strings, as exec(3) takes it; it must outlive the call.

@@ -1,5 +1,6 @@
 import CommandSupport
 import Files
+import Glibc
 import OpenSSL
 
 /// Gives the errors of the layers below the form and exit code that a person meets.
@@ -8,12 +9,23 @@ func reportingFailures<Result>(_ body: () throws -> Result) throws -> Result {
         return try body()
     } catch let error as SystemCallError {
         throw CommandFailure(
-            error.description, exitCode: error.operation.hasPrefix("create") ? .cannotCreate : .ioError)
+            error.description, hint: hint(for: error),
+            exitCode: error.operation.hasPrefix("create") ? .cannotCreate : .ioError)
     } catch let error as UnusableFile {
         throw CommandFailure(
             "\(error.path) cannot be used", reason: error.reason, hint: error.hint, exitCode: .dataError)
     } catch let error as OpenSSLError {
         throw CommandFailure("OpenSSL: \(error)", exitCode: .ioError)
+    }
+}
+
+private func hint(for error: SystemCallError) -> String? {
+    switch error.code {
+    case ENOSPC, EDQUOT: "the disk is full: make room, then run this again; what is half made is put right then"
+    case EROFS: "the disk may only be read; see: mount"
+    case EACCES, EPERM: "see whose it is: ls -ld \(error.path); in a deployment: provision check"
+    case ENOTDIR, EISDIR, ELOOP, EINVAL: "something else has that name; what is wrong names: provision check"
+    default: nil
     }
 }
 

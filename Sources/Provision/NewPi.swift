@@ -30,12 +30,14 @@ struct NewPi {
         // Once without the lock, so that a mistake in a folder that is no deployment leaves nothing in it.
         let before = try IdentifierFile(reading: deployment.identifiers)
         if let name = request.wholeName, try !deployment.hasInterruptedRun { try refuseIfTaken(name, before) }
-        try deployment.withLock(say) { try runLocked() }
+        var wishes = request.certificates
+        try wishes.passphrase.readForNewKey(in: deployment)
+        try deployment.withLock(say) { try runLocked(wishes) }
     }
 
-    private func runLocked() throws {
-        let state = try deployment.readAuthority(request.certificates.passphrase)
-        let setUp = SetUp(deployment: deployment, wishes: request.certificates, now: request.now)
+    private func runLocked(_ wishes: CertificateWishes) throws {
+        let state = try deployment.readAuthority(wishes.passphrase)
+        let setUp = SetUp(deployment: deployment, wishes: wishes, now: request.now)
         try setUp.check(state)
         let before = try IdentifierFile(reading: deployment.identifiers)
         let finished = try deployment.recover(before)
@@ -48,14 +50,14 @@ struct NewPi {
         let begun = request.count == 1 ? [] : finished.filter { $0.text.hasPrefix("\(request.series)-") }
         guard begun.count < request.count else { return explain(begun) }
 
-        let outcome = try setUp.run(state)
+        let (authority, outcome) = try setUp.run(state)
         tell(outcome)
         guard let identifiers = try IdentifierFile(reading: deployment.identifiers) else {
             throw CommandFailure("\(deployment.identifiers) disappeared", exitCode: .ioError)
         }
         let names = try request.wholeName.map { [$0] } ?? freeNames(request.count - begun.count, identifiers)
         let copies = try request.out.map { try BundleCopies(in: $0, of: names) }
-        let identities = try make(names, outcome.authority, identifiers)
+        let identities = try make(names, authority, identifiers)
         tellMade(identities)
         try copies?.write(from: deployment)
         if request.certificates.days != nil, !outcome.receiverIsNew {

@@ -98,12 +98,21 @@ package final class UploadStore: Sendable {
     }
 
     private static func lock(_ notes: Directory, of path: String) throws -> FileDescriptor {
-        let file = try notes.open("lock", O_RDWR | O_CREAT, mode: 0o600)
-        guard retrying({ flock(file.number, LOCK_EX | LOCK_NB) }) == 0 else {
+        // For reading: with a file open for writing, nobody could mount the disk read-only meanwhile.
+        var file = try notes.open("lock", O_RDONLY | O_CREAT, mode: 0o600)
+        var result = lockNow(file)
+        if result != 0, errno == EBADF {
+            // Over NFS an exclusive lock is one of fcntl(2), which needs a file open for writing.
+            file = try notes.open("lock", O_RDWR)
+            result = lockNow(file)
+        }
+        guard result == 0 else {
             throw errno == EWOULDBLOCK ? StoreError.inUse(path) : StoreError(SystemCallError("lock", file.path))
         }
         return file
     }
+
+    private static func lockNow(_ file: FileDescriptor) -> Int32 { retrying { flock(file.number, LOCK_EX | LOCK_NB) } }
 }
 
 /// What not every kernel, container or file system has; without it the store takes the longer way.

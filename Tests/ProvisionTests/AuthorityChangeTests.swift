@@ -197,6 +197,89 @@ struct AuthorityChangeTests {
         try connect(receiver: Side(receiverOf: lab), pi: Side("north", of: lab))
     }
 
+    @Test("whose next key is gone is noticed, told, and begun again if the key is lost")
+    func lostKey() throws {
+        try lab.renew(.authority)
+        let lost = try lab.roots("certs/ca.next.pem")
+        #expect(unlink(lab.folder("certs/ca.next.key")) == 0)
+        for subject in [Renew.Subject.authority, .authorityFinish(isCopied: true), .all, .pis([PiName("north")!])] {
+            let failure = try lab.refusal { try lab.renew(subject) }
+            #expect(failure.message == "\(lab.folder("certs/ca.next.key")) is missing")
+            #expect(failure.hint?.contains("rm \(lab.folder("certs/ca.next.pem")) && provision renew --ca") == true)
+        }
+        #expect(try lab.refusal { try lab.newPi("east") }.exitCode == .configuration)
+        #expect(unlink(lab.folder("certs/ca.next.pem")) == 0)
+        try lab.renew(.authority)
+        #expect(try lab.roots("certs/ca.next.pem") != lost)
+        try lab.renew(.authorityFinish(isCopied: true))
+        #expect(
+            lab.said.contains(
+                "\(lab.folder("certs/ca.pem")) holds 1 more, believed as before: take out what is of no use."))
+        try connect(receiver: Side(receiverOf: lab), pi: Side("north", of: lab))
+        #expect(try lab.check() == [])
+    }
+
+    @Test("whose mark is damaged, or of a root that ca.pem lacks, is refused")
+    func badMark() throws {
+        let old = try lab.folder.read("certs/ca.pem")
+        try lab.renew(.authority)
+        let (both, mark) = (try lab.folder.read("certs/ca.pem"), try lab.folder.read("certs/ca.next.pem"))
+        try lab.folder.write(old, to: "certs/ca.pem")
+        let lacking = try lab.refusal { try lab.renew(.authority) }
+        #expect(lacking.hint == "add it again: cat \(lab.folder("certs/ca.next.pem")) >> \(lab.folder("certs/ca.pem"))")
+        try lab.folder.write(both, to: "certs/ca.pem")
+        for bytes in [[], Array(mark.prefix(100))] {
+            try lab.folder.write(bytes, to: "certs/ca.next.pem")
+            #expect(try lab.refusal { try lab.renew(.authority) }.exitCode == .dataError)
+        }
+        let other = try TestLab().authority
+        try lab.folder.write(mark, to: "certs/ca.next.pem")
+        try lab.folder.write(other.key.pem().withUnsafeBytes(Array.init), to: "certs/ca.next.key")
+        #expect(try lab.refusal { try lab.renew(.authority) }.message.contains("ca.next.key does not belong to "))
+    }
+
+    @Test(
+        "interrupted before the bundles is named by check, and the command that it names goes on",
+        arguments: [false, true])
+    func interrupted(isFinishing: Bool) throws {
+        if isFinishing { try lab.renew(.authority) }
+        let before = try lab.contents()
+        try lab.renew(isFinishing ? .authorityFinish(isCopied: true) : .authority)
+        // What stands in certs/ has changed, the bundles have not.
+        if isFinishing { try lab.folder.write(lab.folder.read("certs/ca.pem"), to: "certs/ca.next.pem") }
+        for (name, bytes) in before where name.hasPrefix("pis/") { try lab.folder.write(bytes, to: name) }
+        let command = isFinishing ? "provision renew --ca --finish" : "provision renew --ca"
+        let findings = try lab.check().filter { !$0.mend.hasPrefix("chmod ") }
+        #expect(findings.map(\.path).contains(lab.folder("pis/south/ca.pem")))
+        #expect(findings.allSatisfy { $0.mend == command })
+        if isFinishing {
+            let failure = try lab.refusal { try lab.renew(.authority) }
+            #expect(failure.hint == "finish it first: provision renew --ca --finish")
+        }
+        try lab.renew(isFinishing ? .authorityFinish(isCopied: false) : .authority)
+        for name in ["north", "south"] {
+            #expect(try lab.roots("pis/\(name)/ca.pem") == lab.roots("certs/ca.pem"))
+            try connect(receiver: Side(receiverOf: lab), pi: Side(name, of: lab))
+        }
+        #expect(try lab.mode("certs/ca.next.pem") == (isFinishing ? nil : 0o644))
+        #expect(
+            try lab.refusal { try lab.renew(.authorityFinish(isCopied: false)) }.exitCode
+                == (isFinishing ? .usage : .temporaryFailure))
+    }
+
+    @Test("is refused a root that would end before the old one, or before a Pi's certificate, and a late wish")
+    func tooShort() throws {
+        let short = try lab.refusal { try lab.renew(.authority, days: 3) }
+        #expect(short.message.hasPrefix("a new authority of 3 days would end on "))
+        #expect(short.reason?.hasPrefix("the old one counts longer, until ") == true)
+        #expect(short.exitCode == .usage && short.hint?.hasPrefix("leave --days out") == true)
+        // Of an old root that has ended, nothing is left to be outlived.
+        let later = TestDeployment.now + 26 * 365 * 86_400
+        try lab.renew(.authority, days: 400, now: later)
+        let late = try lab.refusal { try lab.renew(.authority, days: 4000, now: later) }
+        #expect(late.message == "--days 4000 comes too late" && late.exitCode == .usage)
+    }
+
     @Test("whose next key belongs to another deployment is refused")
     func foreignKey() throws {
         try lab.folder.write(PrivateKey().pem().withUnsafeBytes(Array.init), to: "certs/ca.next.key")

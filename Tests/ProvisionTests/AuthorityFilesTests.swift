@@ -17,6 +17,18 @@ struct AuthorityFilesTests {
         lab = try TestDeployment()
     }
 
+    @Test("an authority that is missing is not replaced where ids.txt names Pis, but where it holds bare ids")
+    func named() throws {
+        try lab.folder.write("00000000000000aa north\n".utf8, to: "ids.txt")
+        for body in [{ try lab.newPi() }, { try lab.initialize() }] as [() throws -> Void] {
+            let failure = try lab.refusal(body)
+            #expect(failure.message == "\(lab.folder("certs/ca.pem")) is missing" && failure.exitCode == .configuration)
+            #expect(failure.reason?.hasSuffix("ids.txt names Pis") == true)
+        }
+        try lab.folder.write("00000000000000aa\n".utf8, to: "ids.txt")
+        try lab.newPi()
+    }
+
     @Test("without the key are told to be kept elsewhere, and no other authority is made")
     func noKey() throws {
         try lab.newPi()

@@ -24,6 +24,7 @@ struct IdentifierFileTests {
             ("\u{FEFF}00000000000000aa\tpi-07   \n\n\n", "", "\n"),
         ])
     func preserved(text: String, separator: String, newline: String) throws {
+        try lab.initialize()
         try lab.folder.write(text.utf8, to: "ids.txt")
         try lab.newPi("north")
         let new = try lab.folder.read("ids.txt")

@@ -54,6 +54,7 @@ struct ImportTests {
     @Test("takes this folder's own ids.txt, more lines than the receiver bears too, and puts them out of force")
     func own() throws {
         let lines = (10..<90).map { "00000000000000\($0)\r\n" }.joined()
+        try lab.initialize()
         try lab.folder.write("# ours\r\n00000000000000aa cellar\r\n\(lines)# end\r\n".utf8, to: "ids.txt")
         try lab.importIds("ids.txt")
         let identifiers = try lab.identifiers()

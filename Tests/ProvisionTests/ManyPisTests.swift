@@ -58,6 +58,16 @@ struct ManyPisTests {
         #expect(try lab.folder.read("stick/south.tar.gz") == lab.folder.read("pis/south.tar.gz"))
     }
 
+    @Test("removes the half copies that an interrupted run left beside the tars, and nothing else")
+    func outRemains() throws {
+        for name in [".west.tar.gz.new", ".notes.tar.gz.newer", ".West.tar.gz.new"] {
+            try lab.folder.write([1], to: "stick/\(name)")
+        }
+        try lab.newPi("north", out: lab.folder("stick"))
+        #expect(
+            try namesInFolder(lab.folder("stick")) == [".West.tar.gz.new", ".notes.tar.gz.newer", "north.tar.gz"])
+    }
+
     @Test("is refused where a line of one of the names comes up while they are made")
     func meanwhile() throws {
         try lab.newPi("north")

@@ -98,6 +98,7 @@ struct NewPiTests {
 
     @Test("takes the next number that nothing has")
     func numbers() throws {
+        try lab.initialize()
         try lab.folder.write("00000000000000aa pi-01\n00000000000000bb pi-04\n".utf8, to: "ids.txt")
         try lab.newPi("pi-03")
         try lab.folder.write([], to: "pis/pi-05.tar.gz")

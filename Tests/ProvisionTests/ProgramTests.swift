@@ -90,30 +90,11 @@ struct ProgramTests {
         #expect(outcomes.count { $0.output.contains("This folder is used for the first time") } == 1)
     }
 
-    @Test("says that tar is missing, and makes the Pi once it is there")
-    func noTar() async throws {
+    @Test("needs no other program")
+    func alone() async throws {
         let outcome = try await run("new-pi", environment: ["PATH": lab.folder.path])
-        #expect(outcome.exitCode == 78)
-        #expect(outcome.errors.hasPrefix("tar could not be started: No such file or directory\n  hint: install it"))
-        #expect(try namesInFolder(lab.folder("pis")) == [])
-        #expect(try lab.identifiers().named.isEmpty)
-        #expect(try await run("new-pi").exitCode == 0)
+        #expect(outcome.exitCode == 0)
         try lab.expectWhole()
-    }
-
-    @Test("stops when tar fails, and passes none of tar's settings from the environment on")
-    func failingTar() async throws {
-        // A link, not a script of our own: a program that another test starts meanwhile would hold a script open for
-        // writing, and then nobody may run it (ETXTBSY).
-        try lab.folder.write([], to: "bin/empty")
-        #expect(symlink("/bin/false", lab.folder("bin/tar")) == 0)
-        let failed = try await run("new-pi", environment: ["PATH": lab.folder("bin")])
-        #expect(failed.exitCode == 74)
-        #expect(try namesInFolder(lab.folder("pis")) == [])
-        let options = try await run("new-pi", environment: ["TAR_OPTIONS": "--exclude=secret.py"])
-        #expect(options.exitCode == 0)
-        let list = try await Program.run("/usr/bin/env", ["tar", "tzf", lab.folder("pis/pi-01.tar.gz")])
-        #expect(list.output.contains("pi-01/secret.py"))
     }
 
     @Test("writes its words into no file when its output is closed")
@@ -126,6 +107,41 @@ struct ProgramTests {
         for (name, bytes) in try lab.contents() {
             #expect(!String(decoding: bytes, as: UTF8.self).contains("secure-sender"), "\(name)")
         }
+    }
+
+    @Test(
+        "says what is wrong with options of renew that do not go together",
+        arguments: [
+            (["--ca", "--server"], "--ca does not go with --server"),
+            (["--ca", "--all"], "--ca does not go with --all"),
+            (["--ca", "north"], "--ca does not go with the Pi north"),
+            (["--finish"], "--finish goes with --ca: provision"),
+            (["--copied"], "--copied goes with --ca --finish: provision"),
+            (["--all", "--server"], "leave --server out"),
+            (["--server", "north"], "one after the other"), ([], "Say what to renew"),
+        ])
+    func renewUsage(arguments: [String], words: String) async throws {
+        let outcome = try await Program.run("provision", ["renew"] + arguments, in: lab.folder.path)
+        #expect(outcome.exitCode == 64)
+        #expect(outcome.errors.contains(words), "\(outcome.errors)")
+    }
+
+    @Test("renews a Pi that is named twice once")
+    func twice() async throws {
+        try lab.newPi("north")
+        let outcome = try await run("renew", "north", "north")
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        #expect(outcome.output.split(separator: "\n").count { $0.hasPrefix("Renewed north") } == 1)
+    }
+
+    @Test("fails where what it is asked for cannot be written", arguments: [["list"], ["list", "--json"], ["check"]])
+    func fullOutput(arguments: [String]) async throws {
+        try lab.newPi("north")
+        let command = "exec \"$0\" \"$@\" >/dev/full"
+        let outcome = try await Program.run(
+            "/bin/sh", ["-c", command, Program.path("provision")] + arguments, in: lab.folder.path)
+        #expect(outcome.exitCode == 74)
+        #expect(outcome.errors.hasPrefix("the output could not be written: No space left on device\n  hint: "))
     }
 
     @Test("shows an example session in its help")

@@ -133,6 +133,19 @@ struct RevocationTests {
         #expect(!lab.folder.files().contains(".ids.txt.new"))
     }
 
+    @Test("say what shuts a Pi out where nothing can be written")
+    func noRoom() async throws {
+        let before = try lab.contents()
+        // As on a full disk (setrlimit(2), RLIMIT_FSIZE); the pipe, because our own log is a file too.
+        let script = "trap '' XFSZ; { ulimit -f 0; \"$0\" revoke north; } 2>&1 | cat"
+        let outcome = try await Program.run(
+            "/bin/bash", ["-c", script, Program.path("provision")], in: lab.folder.path)
+        #expect(outcome.output.hasPrefix("north is not revoked: cannot write "))
+        #expect(outcome.output.contains("\n  hint: stop the receiver if it is urgent"))
+        let isUnchanged = try lab.contents() == before
+        #expect(isUnchanged)
+    }
+
     @Test("give up on a file that never stays as it is")
     func restless() throws {
         let failure = try failure(CommandFailure.self) {

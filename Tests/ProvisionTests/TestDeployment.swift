@@ -8,9 +8,10 @@ import UploadProtocol
 
 @testable import Provision
 
-/// What `check` names for a Pi, north, that has two secrets: first the Pi gets the new one.
-let endOfRotation =
-    "provision bundle north, bring it to the Pi, and once that has sent something: provision rotate north --finish"
+/// What `check` names for a Pi that has two secrets: first the Pi gets the new one.
+func endOfRotation(_ name: String) -> String {
+    "provision bundle \(name), bring it to the Pi, and once that has sent something: provision rotate \(name) --finish"
+}
 
 /// A deployment of one test's own, in a folder of its own.
 final class TestDeployment {
@@ -115,7 +116,9 @@ final class TestDeployment {
 
     func bundle(_ name: String) throws {
         try reportingFailures {
-            try Bundle(deployment: deployment, name: parsePiName(name), home: nil) { self.said.append($0) }.run()
+            try Bundle(deployment: deployment, name: parsePiName(name), home: nil, now: Self.now) {
+                self.said.append($0)
+            }.run()
         }
     }
 

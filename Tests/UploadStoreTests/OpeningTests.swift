@@ -21,6 +21,21 @@ struct OpeningTests {
         #expect(try store.put("one".utf8, "a") == .unchanged)
     }
 
+    @Test("holds nothing open for writing, so that its disk can be mounted read-only meanwhile")
+    func opensForReading() throws {
+        let folder = try TemporaryFolder()
+        let store = try StoreFixture(in: folder)
+        try store.put("one".utf8, "a")
+        let held = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }.filter
+        {
+            let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+            return link?.hasPrefix(folder("received_files")) ?? false
+        }
+        #expect(!held.isEmpty)
+        #expect(held.allSatisfy { fcntl($0, F_GETFL) & O_ACCMODE == O_RDONLY })
+        withExtendedLifetime(store) {}
+    }
+
     @Test("needs a folder that exists")
     func missing() throws {
         let folder = try TemporaryFolder()

@@ -8,6 +8,8 @@ struct Bundle {
     let deployment: Deployment
     let name: PiName
     let home: RemoteHome?
+    /// Seconds since 1970.
+    let now: Int64
     let say: (String) -> Void
 
     func run() throws {
@@ -40,6 +42,9 @@ struct Bundle {
         say("  \(deployment.bundle(of: name))  the same, to copy to the Pi")
         if !identifiers.list.secrets(for: name).contains(kept.identity.secret) {
             say("The receiver refuses \(name): \(deployment.identifiers) has no line of it with this secret.")
+        }
+        if let reason = deployment.whyRefused(kept.identity, at: now) {
+            say("The receiver refuses its certificate: \(reason). Make a new one: provision renew \(name)")
         }
         return KeptIdentity(identity: kept.identity, roots: roots)
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Glibc
 import UploadProtocol
 
 struct BundleCommand: ParsableCommand {
@@ -34,7 +35,8 @@ struct BundleCommand: ParsableCommand {
         let deployment = Deployment()
         try reportingFailures {
             for warning in try deployment.warnings() { CommandOutput.complain(warning) }
-            try Bundle(deployment: deployment, name: name, home: install, say: CommandOutput.say).run()
+            try Bundle(deployment: deployment, name: name, home: install, now: Int64(time(nil)), say: CommandOutput.say)
+                .run()
         }
     }
 }

@@ -59,13 +59,13 @@ enum RemoteInstallation {
         printf 'Installed in %s\\n' "$(pwd)/\(name)"
         """
     }
+}
 
-    /// For a POSIX shell.
-    private static func quoted(_ text: String) -> String {
-        var quoted = "'"
-        for character in text.unicodeScalars {
-            if character == "'" { quoted += "'\\''" } else { quoted.unicodeScalars.append(character) }
-        }
-        return quoted + "'"
+/// `text` as one word for a POSIX shell.
+func quoted(_ text: String) -> String {
+    var quoted = "'"
+    for character in text.unicodeScalars {
+        if character == "'" { quoted += "'\\''" } else { quoted.unicodeScalars.append(character) }
     }
+    return quoted + "'"
 }

@@ -3,7 +3,7 @@ import Files
 import OpenSSL
 import UploadProtocol
 
-/// `certs/`: the roots, their key, and the receiver's certificate.
+/// `certs/`: the roots and their key.
 struct AuthorityCheck {
     let deployment: Deployment
     let now: Int64
@@ -30,28 +30,39 @@ struct AuthorityCheck {
         } catch {
             rootsText = nil
             roots = []
+            if (try? fileStatus(path)) == nil, (try? deployment.traceOfUse()) == .some(nil) {
+                findings.append(.error(path, "it is missing", mend: "provision init"))
+                return
+            }
             findings.append(.error(path, words(error), mend: Self.putBack(deployment)))
         }
-        let isChanging = (try? fileStatus(deployment.nextAuthorityKey)) ?? nil != nil
-        let mend = isChanging ? "provision renew --ca --finish" : "provision renew --ca"
-        if isChanging {
-            findings.append(
-                .warning(
-                    deployment.nextAuthorityKey, "a new authority is taking the place of the old one",
-                    mend: "provision renew --ca, which goes on with it and tells how far it is"))
+        let change = AuthorityChangeStage(of: deployment)
+        let mend = change?.command ?? "provision renew --ca"
+        if let change {
+            findings.append(.warning(deployment.nextAuthorityCertificate, change.words, mend: change.command))
         }
+        // The receiver may be another user.
+        let open = try? permissions(path, forbidden: 0o022, mend: "go-w", "others may change whom to trust")
+        findings += open ?? []
         findings += roots.flatMap { root in
             ending(root, path, now: now, days: Self.warningDays, mend: mend) + profile(of: root)
         }
         findings += [deployment.authorityKey, deployment.nextAuthorityKey].flatMap { key($0) }
     }
 
+    /// From a Pi that has it whole.
     private static func putBack(_ deployment: Deployment) -> String {
-        let names = (try? namesInFolder(deployment.identities)) ?? []
-        guard let name = names.first(where: { PiName($0) != nil }) else {
-            return "put it back from your copy of \(deployment.certificates)/"
+        let path = deployment.authorityCertificate
+        let key = try? PrivateKey(pem: SecureBytes(copyOf: readFile(deployment.authorityKey, limit: 1 << 16)))
+        for name in (try? namesInFolder(deployment.identities)) ?? [] where PiName(name) != nil {
+            let copy = "\(deployment.identities)/\(name)/\(PiIdentity.rootsFile)"
+            guard let text = try? readFile(copy, limit: 1 << 20), let roots = try? Certificate.all(inPEM: text),
+                let root = roots.first, LeafProfile.trustDomain(of: root) != nil,
+                key.map({ key in roots.contains { $0.isPaired(with: key) } }) ?? true
+            else { continue }
+            return clearing([path], "install -m 644 \(copy) \(path)")
         }
-        return "cp \(deployment.identities)/\(name)/\(PiIdentity.rootsFile) \(deployment.authorityCertificate)"
+        return "put it back from your copy of \(deployment.certificates)/"
     }
 
     private func profile(of root: Certificate) -> [Finding] {
@@ -68,10 +79,13 @@ struct AuthorityCheck {
 
     /// The authority's, or the next one's while it takes over.
     private func key(_ path: String) -> [Finding] {
-        let putBack = "put it back from your copy of \(deployment.certificates)/"
+        let place = "put it back from your copy of \(deployment.certificates)/"
+        // A copy that is written into a FIFO would wait for ever.
+        let isRegular = (try? fileStatus(path))?.isRegularFile ?? true
+        let putBack = isRegular ? place : "rm -r \(path), and \(place)"
         do {
-            // Kept elsewhere: that is wise.
-            guard try fileStatus(path) != nil else { return [] }
+            // Kept elsewhere, on a stick perhaps that a link leads to: that is wise.
+            guard try fileStatus(path, followingLinks: true) != nil else { return [] }
             var findings = try permissions(path, forbidden: 0o077, mend: "go=", "others may read it, and make Pis")
             let text = try readFile(path, limit: 1 << 16)
             // Without its passphrase nothing can be said of it.
@@ -88,46 +102,5 @@ struct AuthorityCheck {
         } catch {
             return [.error(path, words(error), mend: putBack)]
         }
-    }
-
-    /// The receiver's certificate and key.
-    func receiver() -> [Finding] {
-        let path = deployment.receiver
-        let renew = "provision renew --server"
-        do {
-            guard try fileStatus(path, followingLinks: true) != nil else {
-                return [.error(path, "it is missing, so the receiver does not start", mend: "provision init")]
-            }
-            // The group may be the receiver's.
-            var findings = try permissions(path, forbidden: 0o027, mend: "g-w,o=", "others may read the receiver's key")
-            let text = try readFile(path, limit: 1 << 20)
-            guard let certificate = try? Certificate.all(inPEM: text).first else {
-                return findings + [.error(path, "it holds no certificate in PEM", mend: renew)]
-            }
-            if let key = try? PrivateKey(pem: SecureBytes(copyOf: text)) {
-                if !certificate.isPaired(with: key) {
-                    findings.append(.error(path, "its key belongs to another certificate", mend: renew))
-                }
-            } else {
-                findings.append(.error(path, "it holds no private key in PEM", mend: renew))
-            }
-            findings += Provision.profile(
-                certificate, path, roots: roots, purpose: .serverAuthentication, now: now, mend: renew
-            ) { try LeafProfile.checkReceiver($0) }
-            findings += ending(certificate, path, now: now, days: PiRecord.warningDays, mend: renew)
-            return findings + (try copy(of: certificate))
-        } catch {
-            return [.error(path, words(error), mend: renew)]
-        }
-    }
-
-    private func copy(of certificate: Certificate) throws -> [Finding] {
-        let copy = "\(deployment.receiverCertificates)/\(certificate.fingerprint.hex).pem"
-        guard try fileStatus(copy) == nil else { return [] }
-        return [
-            .warning(
-                copy, "it is missing: receipts of today can then not be verified once the certificate is renewed",
-                mend: "openssl x509 -in \(deployment.receiver) -out \(copy)")
-        ]
     }
 }

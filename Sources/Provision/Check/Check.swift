@@ -14,10 +14,7 @@ struct Check {
 
     /// `waiting` is told if another run is at work, whose half-made things would else look like remains.
     func report(waiting: (String) -> Void) throws -> CheckReport {
-        guard
-            try [deployment.authorityCertificate, deployment.receiver, deployment.identifiers].contains(where: {
-                try fileStatus($0) != nil
-            })
+        guard [deployment.authorityCertificate, deployment.receiver, deployment.identifiers].contains(where: isThere)
         else {
             throw CommandFailure(
                 "this folder holds no deployment",
@@ -25,16 +22,35 @@ struct Check {
                 hint: "change to the folder where provision new-pi ran, or begin one here: provision init",
                 exitCode: .configuration)
         }
-        let lock = try DeploymentLock(reading: deployment) {
+        // One that cannot be had is among the findings.
+        let lock = try? DeploymentLock(reading: deployment) {
             waiting("Another provision is at work in this folder; waiting for it …")
         }
         return try withExtendedLifetime(lock) {
+            let access = AccessCheck(deployment)
+            guard access.obstacles.isEmpty else { return CheckReport(findings: access.obstacles, pis: nil) }
+            let remains = try Remains(deployment)
             let identifiers = IdentifierCheck(deployment: deployment)
             let authority = AuthorityCheck(deployment: deployment, now: now)
-            let pis = PiCheck(deployment: deployment, identifiers: identifiers, authority: authority, now: now)
-            let findings = try folders() + authority.findings + authority.receiver() + identifiers.findings
-            return CheckReport(findings: findings + (try pis.findings()), pis: try pis.names().count)
+            let receiver = ReceiverCheck(deployment: deployment, roots: authority.roots, now: now)
+            let pis = PiCheck(
+                deployment: deployment, identifiers: identifiers, authority: authority, held: remains.held, now: now)
+            var findings = access.findings + (try folders()) + remains.findings
+            // In the middle of a change they do not fit one another.
+            if !remains.holdsCertificates { findings += authority.findings + (try receiver.findings()) }
+            findings += identifiers.findings
+            if !remains.holdsCertificates { findings += try pis.findings() }
+            return CheckReport(findings: findings, pis: try pis.names().count)
         }
+    }
+
+    /// Also where it cannot be told.
+    private func isThere(_ path: String) -> Bool {
+        do { return try fileStatus(path) != nil } catch { return true }
+    }
+
+    private func isRegularOrMissing(_ path: String) throws -> Bool {
+        try fileStatus(path)?.isRegularFile ?? true
     }
 
     private func folders() throws -> [Finding] {
@@ -45,24 +61,59 @@ struct Check {
         findings += try permissions(
             deployment.certificates, forbidden: 0o067, mend: "g-rw,o=", "others may look into it")
         findings += try permissions(deployment.identities, forbidden: 0o077, mend: "go=", "others may look into it")
-        findings += try permissions(
-            deployment.store, forbidden: S_IWOTH, mend: "o-w", "everyone may change what was uploaded")
-        if try fileStatus(deployment.store) == nil {
-            findings.append(
-                .error(deployment.store, "it is missing, so the receiver does not start", mend: "provision init"))
+        if try !isRegularOrMissing(deployment.lock) {
+            findings.append(.error(deployment.lock, "it is no regular file", mend: "rm -r \(deployment.lock)"))
         }
-        return findings + (try remains())
+        if try fileStatus(deployment.identities) == nil {
+            findings.append(.error(deployment.identities, "it is missing", mend: "provision init"))
+        }
+        return findings + (try store())
     }
 
-    private func remains() throws -> [Finding] {
+    private func store() throws -> [Finding] {
+        let path = deployment.store
+        guard let status = try fileStatus(path, followingLinks: true) else {
+            guard try fileStatus(path) == nil else {
+                return [
+                    .error(
+                        path, "it points at nothing, so the receiver does not start: is a disk not mounted?",
+                        mend: "mount it; to begin with an empty one: rm \(path) && provision init")
+                ]
+            }
+            return [.error(path, "it is missing, so the receiver does not start", mend: "provision init")]
+        }
+        guard status.isFolder else {
+            return [
+                .error(
+                    path, "it is no folder, so the receiver does not start",
+                    mend: "mv \(path) \(path).old && provision init")
+            ]
+        }
+        return try permissions(path, forbidden: S_IWOTH, mend: "o-w", "everyone may change what was uploaded")
+    }
+}
+
+/// What interrupted runs left, which the next run finishes or removes.
+struct Remains {
+    private(set) var findings: [Finding]
+    /// The Pis whose parts are under way: nothing is to be said of them before that.
+    let held: Set<PiName>
+    /// The same of `certs/`.
+    let holdsCertificates: Bool
+
+    init(_ deployment: Deployment) throws {
         let paths = [
-            deployment.staging, deployment.unfinishedReplacement, deployment.replacement,
-            deployment.unpacked, deployment.unfinishedChange, deployment.change,
-            IdentifierFile.temporary(of: deployment.identifiers),
+            deployment.staging, deployment.unfinishedReplacement, deployment.replacement, deployment.unfinishedChange,
+            deployment.change, IdentifierFile.temporary(of: deployment.identifiers),
         ]
-        return try paths.filter { try fileStatus($0) != nil }.map {
+        findings = try paths.filter { try fileStatus($0) != nil }.map {
             .warning($0, "an interrupted run has left it", mend: "provision init")
         }
+        held = Set(
+            [deployment.staging, deployment.replacement].flatMap { (try? namesInFolder($0)) ?? [] }.compactMap {
+                PiName($0)
+            })
+        holdsCertificates = try fileStatus(deployment.change) != nil
     }
 }
 
@@ -74,6 +125,15 @@ func permissions(_ path: String, forbidden: mode_t, mend: String, _ meaning: Str
     }
     let mode = String(status.permissions, radix: 8)
     return [.error(path, "\(meaning) (mode \(mode))", mend: "chmod \(mend) \(path)")]
+}
+
+/// `command`, after what cannot be replaced has been removed: what is no file though it should be, or is huge.
+func clearing(_ paths: [String], _ command: String) -> String {
+    let obstacles = paths.filter { path in
+        guard let status = try? fileStatus(path) else { return false }
+        return !status.isRegularFile || status.st_size > 1 << 20
+    }
+    return obstacles.isEmpty ? command : "rm -r \(obstacles.joined(separator: " ")) && \(command)"
 }
 
 /// The way in which a file's reading failed, for the middle of a line.

@@ -7,8 +7,8 @@ struct CheckCommand: ParsableCommand {
         commandName: "check",
         abstract: "Looks through everything, and names the command that mends what is wrong. Changes nothing.",
         discussion: """
-            Looks at permissions, keys and certificates, their chain, their end dates, ids.txt, doubled secrets, Pis of which \
-            a part is missing, and what interrupted runs left.
+            Looks at permissions and owners, keys and certificates, their chain, their end dates, ids.txt, doubled secrets, \
+            what is in each tar, Pis of which a part is missing, and what interrupted runs left.
 
             Exit codes, for monitoring: 0 all is well, 1 warnings alone, 65 an error, 78 this folder holds no deployment.
 
@@ -28,7 +28,7 @@ struct CheckCommand: ParsableCommand {
         let report = try reportingFailures {
             try Check(deployment: Deployment(), now: Int64(time(nil))).report { CommandOutput.complain($0) }
         }
-        CommandOutput.sayStyled(json ? [report.json] : report.lines(inColours: CommandOutput.hasColours))
+        try CommandOutput.sayStyled(json ? [report.json] : report.lines(inColours: CommandOutput.hasColours))
         if report.exitCode != .success { throw ExitCode(report.exitCode.rawValue) }
     }
 }

@@ -27,7 +27,8 @@ struct Finding: Equatable, Encodable {
 /// What a check found, as it is shown.
 struct CheckReport {
     let findings: [Finding]
-    let pis: Int
+    /// `nil` if they could not be looked at.
+    let pis: Int?
 
     var errors: Int { findings.count { $0.severity == .error } }
     var warnings: Int { findings.count - errors }
@@ -44,6 +45,7 @@ struct CheckReport {
                 CommandOutput.printable("  mend it: \(finding.mend)"),
             ]
         }
+        guard let pis else { return details + ["Nothing more can be seen before that is mended."] }
         let subject = "the authority, the receiver's certificate and \(pis) Pi\(pis == 1 ? "" : "s")"
         guard !findings.isEmpty else { return ["Checked \(subject): all is well."] }
         return details + ["Checked \(subject): \(count(errors, "error")), \(count(warnings, "warning"))."]
@@ -58,7 +60,7 @@ struct CheckReport {
     }
 
     private struct JSONReport: Encodable {
-        let pis: Int
+        let pis: Int?
         let errors: Int
         let warnings: Int
         let findings: [Finding]

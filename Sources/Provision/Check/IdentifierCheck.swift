@@ -8,19 +8,25 @@ struct IdentifierCheck {
     /// Those that count.
     private(set) var named: [PiName: [PiSecret]] = [:]
     private(set) var revoked: Set<PiName> = []
+    /// Whose line has lost its name.
+    private(set) var cutOff: Set<PiName> = []
     private(set) var findings: [Finding] = []
     /// The Pis whose line could not be told from a broken one are not reported as missing.
     private(set) var isWhole = true
+    /// Whose folder holds a secret, by its digest: a secret itself is no key for a table, which shows it.
+    private(set) var owners: [SHA256Digest: [PiName]] = [:]
+    let path: String
 
     init(deployment: Deployment) {
-        let path = deployment.identifiers
+        path = deployment.identifiers
+        for (name, secret) in deployment.keptSecrets() { owners[Self.digest(secret), default: []].append(name) }
         do {
             guard let status = try fileStatus(path) else {
+                throw SystemCallError("read", path, code: ENOENT)
+            }
+            guard status.st_mode & S_IFMT != S_IFLNK else {
                 isWhole = false
-                findings.append(
-                    .error(
-                        path, "it is missing, so the receiver does not start",
-                        mend: "put it back from your copy; for an empty one, which shuts all Pis out: touch \(path)"))
+                findings.append(link())
                 return
             }
             guard status.isRegularFile else {
@@ -30,16 +36,41 @@ struct IdentifierCheck {
                 path, forbidden: 0o027, mend: "g-w,o=", "others may read the secrets, or change them")
             var text = try readFile(path, limit: 8 << 20)[...]
             if text.starts(with: [0xef, 0xbb, 0xbf]) { text = text.dropFirst(3) }
-            read(IdentifierFileLine.all(in: text), path)
+            read(IdentifierFileLine.all(in: text))
         } catch {
             isWhole = false
-            findings.append(.error(path, words(error), mend: "put it back from your copy"))
+            findings.append(unreadable(error))
         }
     }
 
-    private mutating func read(_ lines: [IdentifierFileLine], _ path: String) {
+    static func digest(_ secret: PiSecret) -> SHA256Digest {
+        secret.key.withUnsafeBytes { SHA256.digest(of: $0) }
+    }
+
+    private func unreadable(_ error: any Error) -> Finding {
+        let isMissing = (error as? SystemCallError)?.code == ENOENT
+        let problem = isMissing ? "it is missing, so the receiver does not start" : words(error)
+        guard !isMissing || !owners.isEmpty else { return .error(path, problem, mend: "provision init") }
+        let anew = "install -m 600 /dev/null \(path)"
+        return .error(
+            path, problem,
+            mend: """
+                put it back from your copy; if there is none: \(isMissing ? anew : "rm -r \(path) && \(anew)"), then \
+                provision restore <name> for each Pi
+                """)
+    }
+
+    private func link() -> Finding {
+        let mend =
+            (try? fileStatus(path, followingLinks: true)) == nil
+            ? "rm \(path), and put the file back from your copy"
+            : "cp --remove-destination \"$(readlink -f \(path))\" \(path)"
+        return .error(path, "it is a link: provision could not replace what it leads to as a whole", mend: mend)
+    }
+
+    private mutating func read(_ lines: [IdentifierFileLine]) {
         var bare = 0
-        var seen: [SHA256Digest: (line: Int, name: PiName?)] = [:]
+        var seen: [SHA256Digest: [SecretLine]] = [:]
         for (index, line) in lines.enumerated() {
             let number = index + 1
             switch line.meaning {
@@ -47,30 +78,35 @@ struct IdentifierCheck {
                 if let name = entry.name { revoked.insert(name) }
             case .imported: break
             case .other:
-                findings += syntax(line, number, path)
+                findings += syntax(line, number)
             case .active(let entry):
                 if let name = entry.name { named[name, default: []].append(entry.secret) } else { bare += 1 }
-                // The digest: a secret is no key for a table, which shows it.
-                let digest = entry.secret.key.withUnsafeBytes { SHA256.digest(of: $0) }
-                if let first = seen[digest] {
-                    findings.append(doubled(number, entry.name, first.line, first.name, path))
-                } else {
-                    seen[digest] = (number, entry.name)
-                }
+                seen[Self.digest(entry.secret), default: []].append(
+                    SecretLine(number: number, name: entry.name, isWindows: line.bytes.suffix(2).first == 13))
             }
         }
-        findings += bareLines(bare, path)
+        for (secret, lines) in seen.sorted(by: { $0.value[0].number < $1.value[0].number }) {
+            findings += repeated(lines) + misplaced(lines, owners[secret] ?? [])
+            // Its name was cut off: then no more is to be said of the line, and of its Pi.
+            if lines.count == 1, lines[0].name == nil, let owner = owners[secret]?.first {
+                bare -= 1
+                cutOff.insert(owner)
+            }
+        }
+        findings += bareLines(bare)
         for (name, secrets) in named.sorted(by: { $0.key < $1.key }) where secrets.count > 1 {
             findings.append(
-                .warning(
-                    path, "\(name) has \(secrets.count) secrets that count",
-                    mend:
-                        "provision bundle \(name), bring it to the Pi, and once that has sent something: provision rotate \(name) --finish"
-                ))
+                .warning(path, "\(name) has \(secrets.count) secrets that count", mend: Self.endOfRotation(name)))
         }
     }
 
-    private mutating func syntax(_ line: IdentifierFileLine, _ number: Int, _ path: String) -> [Finding] {
+    static func endOfRotation(_ name: PiName) -> String {
+        """
+        provision bundle \(name), bring it to the Pi, and once that has sent something: provision rotate \(name) --finish
+        """
+    }
+
+    private mutating func syntax(_ line: IdentifierFileLine, _ number: Int) -> [Finding] {
         do {
             let bytes = line.bytes.last == 10 ? line.bytes.dropLast() : line.bytes[...]
             _ = try IdentifierLine(bytes, number: number)
@@ -81,18 +117,7 @@ struct IdentifierCheck {
         }
     }
 
-    private func doubled(
-        _ number: Int, _ name: PiName?, _ first: Int, _ firstName: PiName?, _ path: String
-    ) -> Finding {
-        if name == firstName {
-            return .warning(path, "line \(number) says the same as line \(first)", mend: "sed -i \(number)d \(path)")
-        }
-        let problem = "lines \(first) and \(number) have the same secret, though not for the same Pi"
-        return .error(
-            path, problem, mend: (name ?? firstName).map { "provision rotate \($0)" } ?? "provision import \(path)")
-    }
-
-    private func bareLines(_ count: Int, _ path: String) -> [Finding] {
+    private func bareLines(_ count: Int) -> [Finding] {
         guard count > 0 else { return [] }
         let mend = "provision import \(path)"
         if count > IdentifierList.mostBareSecrets {

@@ -8,6 +8,8 @@ struct PiCheck {
     let deployment: Deployment
     let identifiers: IdentifierCheck
     let authority: AuthorityCheck
+    /// Of these an interrupted run has left a part.
+    let held: Set<PiName>
     let now: Int64
 
     func names() throws -> [PiName] {
@@ -16,7 +18,7 @@ struct PiCheck {
     }
 
     func findings() throws -> [Finding] {
-        try strangers() + names().flatMap { try findings($0) }
+        try strangers() + names().filter { !held.contains($0) }.flatMap { try findings($0) }
     }
 
     private func entries() throws -> [String] {
@@ -30,36 +32,65 @@ struct PiCheck {
         return try entries().filter { !$0.hasPrefix(".") && PiName($0) == nil }.compactMap { entry in
             let path = "\(deployment.identities)/\(entry)"
             if entry.hasSuffix(".tar.gz"), let name = PiName(entry.dropLast(".tar.gz".count)) {
-                guard !names.contains(name) else { return nil }
-                return .warning(path, "it is of no Pi that is known", mend: "rm \(path)")
+                guard !names.contains(name), !held.contains(name) else { return nil }
+                return .warning(path, "it is of no Pi that is known", mend: "rm -r \(path)")
             }
-            return .warning(path, "it is nothing that provision made", mend: "mv -- '\(path)' ..")
+            return .warning(path, "it is nothing that provision made", mend: "mv -- \(quoted(path)) ..")
         }
     }
 
     private func findings(_ name: PiName) throws -> [Finding] {
         let folder = deployment.identity(of: name)
         guard let status = try fileStatus(folder) else { return try withoutFolder(name) }
-        guard status.isFolder else { return [.error(folder, "it is no folder", mend: "rm \(folder)")] }
+        guard status.isFolder else { return [.error(folder, "it is no folder", mend: regain(name))] }
         let open = try permissions(name)
         if identifiers.named[name] == nil {
-            guard !identifiers.revoked.contains(name), identifiers.isWhole else { return open }
-            return open + [
-                .warning(
-                    folder, "\(deployment.identifiers) has no line of it: it is shut out, though nobody revoked it",
-                    mend: "provision revoke \(name), if that is meant; else provision restore \(name)")
-            ]
+            guard !identifiers.revoked.contains(name), identifiers.isWhole, !identifiers.cutOff.contains(name) else {
+                return open
+            }
+            return open + [notListed(name)]
         }
-        return open + (try identity(name)) + (try companions(name))
+        return open + (try identity(name))
+    }
+
+    private func notListed(_ name: PiName) -> Finding {
+        let folder = deployment.identity(of: name)
+        let problem = "\(deployment.identifiers) has no line of it: it is shut out, though nobody revoked it"
+        guard (try? PiIdentity(reading: folder, name: name)) != nil else {
+            return .warning(
+                folder, "\(problem), and what is kept of it is damaged",
+                mend: "rm -r \(folder) && rm -rf \(deployment.bundle(of: name))")
+        }
+        return .warning(
+            folder, problem,
+            mend: "provision revoke \(name), if that is meant; else provision restore \(name)")
     }
 
     private func withoutFolder(_ name: PiName) throws -> [Finding] {
         guard identifiers.named[name] != nil else { return [] }
+        return [
+            .warning(
+                deployment.identity(of: name),
+                "it is missing: the Pi may send, but cannot be given a new certificate", mend: regain(name))
+        ]
+    }
+
+    /// From the tar if that will do, else with a new key, which leaves the secret as it is.
+    private func regain(_ name: PiName) -> String {
         let folder = deployment.identity(of: name)
-        let mend =
-            try fileStatus(deployment.bundle(of: name)) == nil
-            ? "scp -r pi@\(name).local:\(name) \(deployment.identities)/" : unpack(name)
-        return [.warning(folder, "it is missing: the Pi may send, but cannot be given a new certificate", mend: mend)]
+        let unpacking = unpacking(name)
+        let written =
+            PiIdentity.files.map { "\(folder)/\($0)" } + (unpacking == nil ? [deployment.bundle(of: name)] : [])
+        let command = clearing(written, unpacking ?? "provision renew \(name) --new-key")
+        return (try? fileStatus(folder))?.isFolder == false ? "rm -r \(folder) && \(command)" : command
+    }
+
+    /// `nil` unless the tar is whole, and its secret counts.
+    private func unpacking(_ name: PiName) -> String? {
+        guard let packed = try? deployment.packedIdentity(of: name),
+            identifiers.named[name]?.contains(packed.identity.secret) == true
+        else { return nil }
+        return "tar xzf \(deployment.bundle(of: name)) -C \(deployment.identities)"
     }
 
     private func permissions(_ name: PiName) throws -> [Finding] {
@@ -80,19 +111,11 @@ struct PiCheck {
             identity = try PiIdentity(reading: folder, name: name)
         } catch {
             let path = (error as? UnusableFile)?.path ?? (error as? SystemCallError)?.path ?? folder
-            let hasBundle = try fileStatus(deployment.bundle(of: name)) != nil
-            // With its line it works: a new key leaves its secret as it is.
-            let anew =
-                identifiers.named[name] == nil
-                ? "provision revoke \(name), then provision new-pi" : "provision renew \(name) --new-key"
-            return [.error(path, words(error), mend: hasBundle ? unpack(name) : anew)]
+            return [.error(path, words(error), mend: regain(name))]
         }
         let path = "\(folder)/\(PiIdentity.certificateFile)"
         // What is kept may be another Pi's: then its key is of no use.
-        let isOwn = identity.certificate.subjectAlternativeNames.contains { alternative in
-            if case .uri(let uri) = alternative { uri.hasSuffix("/pi/\(name)") } else { false }
-        }
-        let renew = "provision renew \(name)\(isOwn ? "" : " --new-key")"
+        let renew = "provision renew \(name)\(identity.isOwn ? "" : " --new-key")"
         var findings = profile(
             identity.certificate, path, roots: authority.roots, purpose: .clientAuthentication, now: now, mend: renew
         ) { chain in
@@ -101,13 +124,26 @@ struct PiCheck {
         }
         findings += ending(identity.certificate, path, now: now, days: PiRecord.warningDays, mend: renew)
         if identifiers.named[name]?.contains(identity.secret) != true {
-            findings.append(
-                .error(
-                    "\(folder)/\(PiIdentity.secretFile)",
-                    "its secret is not the one that \(deployment.identifiers) has",
-                    mend: "provision rotate \(name)"))
+            return findings + [otherSecret(name)]
         }
-        return findings
+        // What takes the place of another Pi's certificate brings the rest with it.
+        return identity.isOwn ? findings + (try companions(name)) : findings
+    }
+
+    private func otherSecret(_ name: PiName) -> Finding {
+        let folder = deployment.identity(of: name)
+        let mend =
+            if let unpacking = unpacking(name) {
+                unpacking
+            } else if identifiers.named[name]?.count == 1 {
+                "provision rotate \(name)"
+            } else {
+                // Which of its secrets it uses is not known here; the newest stands last.
+                "rm -r \(folder) && rm -rf \(deployment.bundle(of: name)) && provision renew \(name) --new-key"
+            }
+        return .error(
+            "\(folder)/\(PiIdentity.secretFile)", "its secret is not the one that \(deployment.identifiers) has",
+            mend: mend)
     }
 
     private struct WrongName: Error, CustomStringConvertible {
@@ -115,20 +151,31 @@ struct PiCheck {
         var description: String { "the certificate is that of \(name)" }
     }
 
+    /// What else is there of a Pi whose secret, key and certificate are whole.
     private func companions(_ name: PiName) throws -> [Finding] {
-        let mend = "provision bundle \(name)"
+        let folder = deployment.identity(of: name)
+        let bundle = deployment.bundle(of: name)
+        let roots = "\(folder)/\(PiIdentity.rootsFile)"
+        let mend = clearing([roots, bundle], "provision bundle \(name)")
         var findings: [Finding] = []
-        let roots = "\(deployment.identity(of: name))/\(PiIdentity.rootsFile)"
         if let wanted = authority.rootsText, (try? readFile(roots, limit: 1 << 20)) != wanted {
+            let held = (try? readFile(roots, limit: 1 << 20)) ?? []
+            let mend = AuthorityChangeStage(of: deployment)?.mend(of: held) ?? mend
             findings.append(.warning(roots, "it is not the same as \(deployment.authorityCertificate)", mend: mend))
         }
-        if try fileStatus(deployment.bundle(of: name)) == nil {
-            findings.append(.warning(deployment.bundle(of: name), "it is missing", mend: mend))
+        guard try fileStatus(bundle) != nil else {
+            return findings + [.warning(bundle, "it is missing", mend: mend)]
         }
-        return findings
-    }
-
-    private func unpack(_ name: PiName) -> String {
-        "tar xzf \(deployment.bundle(of: name)) -C \(deployment.identities)"
+        do {
+            guard let packed = try deployment.packedFiles(of: name) else {
+                return findings + [.warning(bundle, "it is damaged, or was packed by something else", mend: mend)]
+            }
+            for file in PiIdentity.files where packed[file] != (try? readFile("\(folder)/\(file)", limit: 1 << 20)) {
+                return findings + [.warning(bundle, "its \(file) is not the one in \(folder)/", mend: mend)]
+            }
+            return findings
+        } catch {
+            return findings + [.warning(bundle, words(error), mend: mend)]
+        }
     }
 }

@@ -15,6 +15,9 @@ struct LocalAuthority {
     /// What opened the key, if it wants a passphrase.
     var passphrase: SecureBytes?
 
+    /// The new one has taken over here, but bundles may still hold the old root.
+    var isFinishing = false
+
     var isChanging: Bool { authority.certificate.fingerprint != receiverAuthority.certificate.fingerprint }
 }
 
@@ -38,14 +41,7 @@ extension Deployment {
                 hint: "if this folder's authority key is kept elsewhere, copy it back for this run",
                 exitCode: .configuration)
         case (false, let hasKey):
-            guard try !hasCertificatesInUse() else {
-                throw CommandFailure(
-                    "\(authorityCertificate) is missing", reason: "but certificates were issued in this folder",
-                    hint: hasKey
-                        ? "every Pi's folder has a copy of it: cp \(identities)/<name>/ca.pem \(authorityCertificate)"
-                        : "put ca.pem and ca.key back from your copy, or begin in an empty folder",
-                    exitCode: .configuration)
-            }
+            try refuseLostAuthority(hasKey: hasKey)
             return .absent(hasKey ? try readKey(authorityKey, passphrase).key : nil)
         }
     }
@@ -78,13 +74,43 @@ extension Deployment {
         }
         let (key, phrase) = try readKey(authorityKey, passphrase)
         let current = try authority(of: key, in: authorityKey, among: certificates)
+        let marked = try nextRoot(among: certificates)
+        let isFinishing = marked?.fingerprint == current.certificate.fingerprint
         var next: CertificateAuthority?
         if try fileStatus(nextAuthorityKey) != nil {
             let (key, _) = try readKey(nextAuthorityKey, passphrase, known: phrase)
-            next = try authority(of: key, in: nextAuthorityKey, among: certificates)
+            next = try authority(of: key, in: nextAuthorityKey, among: marked.map { [$0] } ?? certificates)
+        } else if marked != nil, !isFinishing {
+            // Pis signed by the old one would be refused when the change is finished.
+            throw CommandFailure(
+                "\(nextAuthorityKey) is missing",
+                reason: "a new authority is taking the place of the old one, and this key signs the Pis meanwhile",
+                hint: """
+                    if it is kept elsewhere, copy it back for this run. If it is lost, begin again with another: \
+                    rm \(nextAuthorityCertificate) && provision renew --ca
+                    """, exitCode: .configuration)
         }
         return LocalAuthority(
-            authority: next ?? current, receiverAuthority: current, roots: roots, passphrase: phrase)
+            authority: next ?? current, receiverAuthority: current, roots: roots, passphrase: phrase,
+            isFinishing: isFinishing)
+    }
+
+    /// The root that takes over; `nil` if none does. Of several in `ca.pem`, only this file tells which.
+    private func nextRoot(among certificates: [Certificate]) throws -> Certificate? {
+        let path = nextAuthorityCertificate
+        guard try fileStatus(path) != nil else { return nil }
+        guard let root = try? Certificate.all(inPEM: readFile(path, limit: 1 << 20)).first else {
+            throw CommandFailure(
+                "\(path) holds no certificate in PEM", reason: "it tells which root is taking over",
+                hint: "put it back from your copy; it is the last certificate in \(authorityCertificate)",
+                exitCode: .dataError)
+        }
+        guard certificates.contains(where: { $0.fingerprint == root.fingerprint }) else {
+            throw CommandFailure(
+                "\(authorityCertificate) lacks the root that is taking over", reason: "that is \(path)",
+                hint: "add it again: cat \(path) >> \(authorityCertificate)", exitCode: .configuration)
+        }
+        return root
     }
 
     private func authority(
@@ -137,12 +163,30 @@ extension Deployment {
         return (key, phrase)
     }
 
-    private func hasCertificatesInUse() throws -> Bool {
-        if try fileStatus(receiver) != nil { return true }
-        guard try fileStatus(identities) != nil else { return false }
-        return try namesInFolder(identities).contains { name in
-            // Pis whose authority was lost: another one would be a stranger to them.
-            PiName(name) != nil || name.hasSuffix(".tar.gz")
+    /// Pis whose authority was lost: another one would be a stranger to them.
+    private func refuseLostAuthority(hasKey: Bool) throws {
+        guard let trace = try traceOfUse() else { return }
+        throw CommandFailure(
+            "\(authorityCertificate) is missing", reason: "but certificates were issued in this folder: \(trace)",
+            hint: hasKey
+                ? "every Pi's folder has a copy of it; provision check names the command that puts it back"
+                : """
+                put ca.pem and ca.key back from your copy. If there is none, every Pi is to be made anew: begin in an \
+                empty folder
+                """,
+            exitCode: .configuration)
+    }
+
+    /// What shows that an authority was here; `nil` if nothing does.
+    func traceOfUse() throws -> String? {
+        if try fileStatus(receiver) != nil { return "\(receiver) is one" }
+        let entries = try fileStatus(identities) == nil ? [] : namesInFolder(identities)
+        if entries.contains(where: { PiName($0) != nil || $0.hasSuffix(".tar.gz") }) {
+            return "\(identities)/ holds Pis"
         }
+        // A name stands there for a certificate; the old system's bare ids do not.
+        let lines = try IdentifierFile(reading: identifiers, mostBareSecrets: .max)?.lines ?? []
+        if lines.contains(where: { $0.entry?.name != nil }) { return "\(identifiers) names Pis" }
+        return nil
     }
 }

@@ -10,13 +10,28 @@ struct AuthorityPassphrase: Sendable {
     var file: String?
     /// A key that is made now gets a passphrase that is asked for on the terminal.
     var isAskedForNewKey = false
+    /// Read or asked for already.
+    private var newKeys: SecureBytes?
+
+    init(file: String? = nil, isAskedForNewKey: Bool = false) {
+        self.file = file
+        self.isAskedForNewKey = isAskedForNewKey
+    }
 
     /// Fewer characters would be guessed from a stolen key in hours.
     static let fewestBytes = 8
     private static let mostBytes = 1024
 
+    /// Before anything is made in a folder that has no authority yet, so that a mistake leaves nothing in it.
+    mutating func readForNewKey(in deployment: Deployment) throws {
+        guard try fileStatus(deployment.authorityCertificate) == nil, try fileStatus(deployment.authorityKey) == nil
+        else { return }
+        newKeys = try forNewKey(deployment.authorityKey)
+    }
+
     /// For a key that is to be made; `nil` if it is to have none.
     func forNewKey(_ path: String) throws -> SecureBytes? {
+        if let newKeys { return newKeys }
         let passphrase: SecureBytes
         if let file {
             passphrase = try read(file)

@@ -36,6 +36,7 @@ struct CertificateChange {
         try writeNewFile(staged, bytes, mode: mode | old.permissions & 0o040)
         let file = try FileDescriptor(opening: staged, O_RDONLY)
         let own = try file.status()
+        try copyAccessList(of: path, to: file)
         guard (own.st_uid, own.st_gid) != (old.st_uid, old.st_gid) else { return }
         guard fchown(file.number, old.st_uid, old.st_gid) == 0 else { throw SystemCallError("keep the owner of", path) }
         try file.synchronize()

@@ -21,6 +21,8 @@ struct Deployment: Sendable {
     var authorityKey: String { path("certs/ca.key") }
     /// The key of the authority that is to take over, while it does.
     var nextAuthorityKey: String { path("certs/ca.next.key") }
+    /// Which of the roots in `ca.pem` is that authority's; there until the last bundle has lost the old root.
+    var nextAuthorityCertificate: String { path("certs/ca.next.pem") }
     /// The receiver's certificate and key.
     var receiver: String { path("certs/server.pem") }
     /// Every certificate that a receiver ever used, for the receipts of earlier years.
@@ -41,8 +43,6 @@ struct Deployment: Sendable {
     /// Identities that are to replace others: being made, and whole.
     var unfinishedReplacement: String { path("pis/.replacing") }
     var replacement: String { path("pis/.replacement") }
-    /// A kept tar that is being read.
-    var unpacked: String { path("pis/.unpacked") }
     func identity(of pi: PiName) -> String { "\(identities)/\(pi)" }
     func bundle(of pi: PiName) -> String { "\(identities)/\(pi).tar.gz" }
 }

@@ -9,10 +9,9 @@ final class DeploymentLock {
     init(_ deployment: Deployment, waiting: () -> Void) throws {
         try deployment.refuseInsideAnother()
         try makeFolder(deployment.certificates, mode: 0o700)
-        file = try FileDescriptor(opening: deployment.lock, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        file = try Self.open(deployment.lock, O_RDWR | O_CREAT)
         try acquire(LOCK_EX, waiting)
         try CertificateChange.finishInterrupted(deployment)
-        try removeTree(deployment.unpacked)
         try removeTemporaries(deployment)
     }
 
@@ -33,8 +32,23 @@ final class DeploymentLock {
     /// Only waits until no other run changes the folder, and keeps it so; `nil` where none ever has. Changes nothing.
     init?(reading deployment: Deployment, waiting: () -> Void) throws {
         guard try fileStatus(deployment.lock) != nil else { return nil }
-        file = try FileDescriptor(opening: deployment.lock, O_RDONLY | O_NOFOLLOW)
+        file = try Self.open(deployment.lock, O_RDONLY)
         try acquire(LOCK_SH, waiting)
+    }
+
+    private static func open(_ path: String, _ flags: Int32) throws -> FileDescriptor {
+        let isNew = try fileStatus(path) == nil
+        // O_NONBLOCK: a FIFO of that name must not hold us up.
+        let file = try FileDescriptor(opening: path, flags | O_NOFOLLOW | O_NONBLOCK, mode: 0o600)
+        guard try file.status().isRegularFile else {
+            throw UnusableFile(path: path, reason: "it is no regular file", hint: "remove it: rm -r \(path)")
+        }
+        if isNew {
+            // The umask may have left nothing of the mode, for whoever comes next.
+            guard fchmod(file.number, 0o600) == 0 else { throw SystemCallError("set the mode of", path) }
+            try giveToOwnerOfFolder(file)
+        }
+        return file
     }
 
     private func acquire(_ operation: Int32, _ waiting: () -> Void) throws {

@@ -129,6 +129,7 @@ struct IdentifierFile {
                 }
             }
             guard fchmod(file.number, status.permissions) == 0 else { throw SystemCallError("set the mode of", path) }
+            try copyAccessList(of: path, to: file)
             try file.write(text)
             try file.synchronize()
             guard try fileStatus(path)?.isUnchanged(since: status) == true else {

@@ -31,22 +31,36 @@ struct BundleCopies {
     }
 
     private func copy(from deployment: Deployment) throws {
+        try removeRemains()
         for name in names {
-            let temporary = "\(folder)/.\(name).tar.gz.new"
-            try removeTree(temporary)
+            let temporary = temporary(name)
             let bytes = try readFile(deployment.bundle(of: name), limit: 1 << 24)
             let file = try FileDescriptor(opening: temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            // In spite of the umask; a stick may know no modes.
+            fchmod(file.number, 0o600)
+            try giveToOwnerOfFolder(file)
             try file.write(bytes)
             if names.count <= Deployment.fewIdentities { try file.synchronize() }
         }
         if names.count > Deployment.fewIdentities { try synchronizeFileSystem(of: folder) }
         for name in names {
-            guard rename("\(folder)/.\(name).tar.gz.new", path(name)) == 0 else {
+            guard rename(temporary(name), path(name)) == 0 else {
                 throw SystemCallError("create", path(name))
             }
         }
         try FileDescriptor(opening: folder, O_RDONLY | O_DIRECTORY).synchronize()
     }
 
+    /// Half a copy, with its secret, that an interrupted run left.
+    private func removeRemains() throws {
+        for entry in try namesInFolder(folder) where entry.hasPrefix(".") && entry.hasSuffix(Self.unfinished) {
+            guard PiName(entry.dropFirst().dropLast(Self.unfinished.count)) != nil else { continue }
+            try removeTree("\(folder)/\(entry)")
+        }
+    }
+
+    private static let unfinished = ".tar.gz.new"
+
+    private func temporary(_ name: PiName) -> String { "\(folder)/.\(name)\(Self.unfinished)" }
     private func path(_ name: PiName) -> String { "\(folder)/\(name).tar.gz" }
 }

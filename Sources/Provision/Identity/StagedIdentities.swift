@@ -59,7 +59,9 @@ extension Deployment {
             guard let text = try? readFile("\(folder)/\(name)/\(PiIdentity.secretFile)", limit: 4096),
                 let secret = SecretFile.parse(text)
             else { return false }
-            return identifiers?.list.named[name]?.contains(secret) == true
+            // A Pi that exists may be served by a line without a name.
+            let secrets = folder == replacement ? identifiers?.list.secrets(for: name) : identifiers?.list.named[name]
+            return secrets?.contains(secret) == true
         }
     }
 
@@ -74,7 +76,6 @@ extension Deployment {
         for identity in identities {
             try identity.write(in: parent, roots: roots, isDurable: isDurable)
         }
-        try Tarball.write(identities.map(\.name.text), in: parent, isDurable: isDurable)
         if isDurable {
             try FileDescriptor(opening: parent, O_RDONLY | O_DIRECTORY).synchronize()
         } else {

@@ -26,7 +26,7 @@ struct ListCommand: ParsableCommand {
             let deployment = Deployment()
             let pis = try PiRecord.all(in: deployment, try deployment.existingIdentifiers())
             let list = PiList(pis: pis, now: Int64(time(nil)))
-            CommandOutput.sayStyled(json ? [list.json] : list.lines(inColours: CommandOutput.hasColours))
+            try CommandOutput.sayStyled(json ? [list.json] : list.lines(inColours: CommandOutput.hasColours))
         }
     }
 }

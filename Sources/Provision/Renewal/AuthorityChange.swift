@@ -1,6 +1,7 @@
 import CertificateAuthority
 import CommandSupport
 import Files
+import Glibc
 import OpenSSL
 import UploadProtocol
 
@@ -12,9 +13,9 @@ import UploadProtocol
 ///    accepts the receiver whichever root it shows. Pis may take their time, each its own.
 /// 3. When all have it, the receiver gets a certificate of the new root, and the old root is dropped.
 ///
-/// `ca.next.key` is there from 1 to 3: it signs Pis, `ca.key` signs the receiver. `begin` and `finish` change `certs/` in
-/// one moment each, and the bundles after it; after an interruption `begin`
-/// is simply run again, and `check` names the bundles that `finish` did not come to.
+/// `ca.next.key` is there from 1 to 3: it signs Pis, `ca.key` signs the receiver. `ca.next.pem` tells which root it is, and
+/// stays until the last bundle is written. `begin` and `finish` change `certs/` in one moment each, and the bundles after
+/// it; after an interruption each is simply run again.
 struct AuthorityChange {
     let deployment: Deployment
     let setUp: ExistingSetUp
@@ -23,6 +24,7 @@ struct AuthorityChange {
 
     func begin() throws {
         try checkClock(request.now, notBefore: setUp.authority.receiverAuthority)
+        try checkBeginning()
         let authority = setUp.authority.isChanging ? setUp.authority : try addRoot()
         // The wish of --days is for the authority.
         var request = request
@@ -40,13 +42,42 @@ struct AuthorityChange {
         tell(try PiProgress.all(deployment, setUp.identifiers, authority))
     }
 
+    private func checkBeginning() throws {
+        guard !setUp.authority.isFinishing else {
+            throw CommandFailure(
+                "the last change of the authority is not finished yet",
+                reason: "there may be bundles that still hold the old root",
+                hint: "finish it first: provision renew --ca --finish", exitCode: .temporaryFailure)
+        }
+        guard let days = request.days else { return }
+        guard !setUp.authority.isChanging else {
+            throw CommandFailure(
+                "--days \(days) comes too late",
+                reason: "the new authority is made, until \(endDate(setUp.authority.authority.certificate))",
+                hint: "leave --days out", exitCode: .usage)
+        }
+        let end = Validity(now: request.now, days: days).notAfter
+        let pis = setUp.identifiers.list.named.keys.sorted().compactMap { name in
+            (try? deployment.keptIdentity(of: name)).flatMap { $0 }.map { (name.text, $0.identity.certificate) }
+        }
+        // Whom it is to replace, it must outlive: a fleet would go dark sooner than without it.
+        let others = [("the old one", setUp.authority.authority.certificate)] + pis
+        guard let latest = others.max(by: { $0.1.notAfter ?? 0 < $1.1.notAfter ?? 0 }),
+            let needed = latest.1.notAfter, end < needed
+        else { return }
+        throw CommandFailure(
+            "a new authority of \(days) days would end on \(date(end))",
+            reason: "\(latest.0) counts longer, until \(date(needed))",
+            hint: "leave --days out: it then counts for \(Lifetime.authorityDays) days", exitCode: .usage)
+    }
+
     func finish(isCopied: Bool) throws {
+        // An earlier --finish came no further than this.
+        if setUp.authority.isFinishing { return try finishBundles() }
         guard setUp.authority.isChanging else {
             throw CommandFailure(
                 "no authority is being changed here", reason: "there is no \(deployment.nextAuthorityKey)",
-                hint:
-                    "it begins with: provision renew --ca. If a --finish was interrupted, provision check names what is left to do",
-                exitCode: .usage)
+                hint: "it begins with: provision renew --ca", exitCode: .usage)
         }
         try checkClock(request.now, notBefore: setUp.authority.authority)
         let pis = try PiProgress.all(deployment, setUp.identifiers, setUp.authority)
@@ -72,10 +103,24 @@ struct AuthorityChange {
                     """, exitCode: .temporaryFailure)
         }
         try dropOldRoot()
-        // The bundles must not bring the old root back.
-        let bundles = pis.compactMap(\.kept?.identity)
-        let roots = try readFile(deployment.authorityCertificate, limit: 1 << 20)
+        try finishBundles()
+    }
+
+    /// The bundles must not bring the old root back.
+    private func finishBundles() throws {
+        let roots = try deployment.roots()
+        let bundles = try PiProgress.all(deployment, setUp.identifiers, setUp.authority).compactMap(\.kept)
+            .filter { $0.roots != roots }.map(\.identity)
         if !bundles.isEmpty { try deployment.replace(bundles, roots: roots) }
+        let mark = deployment.nextAuthorityCertificate
+        guard unlink(mark) == 0 else { throw SystemCallError("remove", mark) }
+        try synchronizeDirectory(of: mark)
+        let others = ((try? Certificate.all(inPEM: roots).count) ?? 1) - 1
+        if others > 0 {
+            say(
+                "\(deployment.authorityCertificate) holds \(others) more, believed as before: take out what is of no use."
+            )
+        }
         say(
             """
             The change is finished: the old root is dropped here and in every bundle. The Pis need no new bundle for it, \
@@ -102,6 +147,7 @@ struct AuthorityChange {
             let phrase = setUp.authority.passphrase
             let key = if let phrase { try new.key.pem(passphrase: phrase) } else { try new.key.pem() }
             try change.write(key.withUnsafeBytes(Array.init), to: deployment.nextAuthorityKey, mode: 0o600)
+            try change.write(Array(new.certificate.pem.utf8), to: deployment.nextAuthorityCertificate, mode: 0o644)
             try change.commit()
         } catch {
             change.discard()
@@ -110,6 +156,7 @@ struct AuthorityChange {
         say("Made a new authority beside the old one, until \(endDate(new.certificate)):")
         say("  \(deployment.authorityCertificate)  both roots")
         say("  \(deployment.nextAuthorityKey)  the new one's key; it signs the Pis from now on")
+        say("  \(deployment.nextAuthorityCertificate)  the new one alone; it goes when the change is finished")
         say("Keep a copy of \(deployment.nextAuthorityKey) in a safe place, as of \(deployment.authorityKey).")
         return LocalAuthority(
             authority: new, receiverAuthority: old, roots: roots, passphrase: setUp.authority.passphrase)
@@ -130,6 +177,10 @@ struct AuthorityChange {
             try change.write(
                 readFile(deployment.nextAuthorityKey, limit: 1 << 16), to: deployment.authorityKey, mode: 0o600)
             try change.remove(deployment.nextAuthorityKey)
+            // It stays until the bundles are done.
+            try change.write(
+                Array(setUp.authority.authority.certificate.pem.utf8), to: deployment.nextAuthorityCertificate,
+                mode: 0o644)
             try change.commit()
             renewal.tell(receiver)
         } catch {

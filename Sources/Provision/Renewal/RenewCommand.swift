@@ -78,13 +78,12 @@ struct RenewCommand: ParsableCommand {
     var caPassphraseFile: String?
 
     func validate() throws {
-        let subjects = [!names.isEmpty, server, all, ca].count { $0 }
-        guard subjects == 1 else {
-            throw ValidationError("Say what to renew: the names of Pis, or --server, or --all, or --ca")
+        guard ca || !finish else { throw ValidationError("--finish goes with --ca: provision renew --ca --finish") }
+        guard finish || !copied else {
+            throw ValidationError("--copied goes with --ca --finish: provision renew --ca --finish --copied")
         }
-        guard ca || !finish else { throw ValidationError("--finish goes with --ca") }
+        try validateSubject()
         guard !finish || days == nil else { throw ValidationError("--days goes with --ca, not with --finish") }
-        guard finish || !copied else { throw ValidationError("--copied goes with --ca --finish") }
         guard server || all || hosts.isEmpty else { throw ValidationError("--host goes with --server") }
         guard !ca || (within == nil && !newKey) else {
             throw ValidationError("--within and --new-key do not go with --ca, which always makes a new key")
@@ -93,6 +92,25 @@ struct RenewCommand: ParsableCommand {
             throw ValidationError(
                 "--days is a number from \(Lifetime.days.lowerBound) to \(Lifetime.days.upperBound), not \(days)")
         }
+    }
+
+    private func validateSubject() throws {
+        let subjects = [
+            names.first.map { "the Pi \($0)" }, server ? "--server" : nil, all ? "--all" : nil, ca ? "--ca" : nil,
+        ].compactMap { $0 }
+        guard let subject = subjects.first, let last = subjects.last else {
+            throw ValidationError("Say what to renew: the names of Pis, or --server, or --all, or --ca")
+        }
+        guard subjects.count > 1 else { return }
+        guard !ca else {
+            throw ValidationError(
+                "--ca does not go with \(subject): it makes new certificates for every Pi, and --finish for the receiver"
+            )
+        }
+        throw ValidationError(
+            all
+                ? "--all renews every Pi and the receiver: leave \(subject == "--all" ? last : subject) out"
+                : "\(subject) and \(last) are renewed one after the other: give one of them, then the other")
     }
 
     func run() throws {
@@ -107,11 +125,16 @@ struct RenewCommand: ParsableCommand {
         let subject: Renew.Subject =
             if ca { finish ? .authorityFinish(isCopied: copied) : .authority } else if all { .all } else if server {
                 .receiver
-            } else { .pis(names) }
+            } else { .pis(unique(names)) }
         return Renew.Request(
             subject: subject, within: within, hasNewKey: newKey, days: days, hosts: hosts,
             passphrase: AuthorityPassphrase(file: caPassphraseFile), now: Int64(time(nil)))
     }
+}
+
+/// Each name once, in the order given.
+private func unique(_ names: [PiName]) -> [PiName] {
+    names.enumerated().filter { names.firstIndex(of: $1) == $0 }.map(\.element)
 }
 
 /// `30d` or `8w`, in seconds.

@@ -24,7 +24,9 @@ struct Import {
         // Once without the lock, so that a mistake leaves nothing in a folder that is no deployment.
         _ = try old()
         _ = try IdentifierFile(reading: deployment.identifiers, mostBareSecrets: .max)
-        try deployment.withLock(say) { try runLocked() }
+        var wishes = request.certificates
+        try wishes.passphrase.readForNewKey(in: deployment)
+        try deployment.withLock(say) { try runLocked(wishes) }
     }
 
     /// The old file may be this deployment's own.
@@ -39,30 +41,29 @@ struct Import {
         return (file.st_dev, file.st_ino) == (own.st_dev, own.st_ino)
     }
 
-    private func runLocked() throws {
-        let state = try deployment.readAuthority(request.certificates.passphrase)
-        let setUp = SetUp(deployment: deployment, wishes: request.certificates, now: request.now)
+    private func runLocked(_ wishes: CertificateWishes) throws {
+        let state = try deployment.readAuthority(wishes.passphrase)
+        let setUp = SetUp(deployment: deployment, wishes: wishes, now: request.now)
         try setUp.check(state)
         let finished = try deployment.recover(
             try IdentifierFile(reading: deployment.identifiers, mostBareSecrets: .max))
         for line in Deployment.finished(finished) { say(line) }
         let old = try old()
-        let outcome = try setUp.run(state)
+        let (authority, outcome) = try setUp.run(state)
         outcome.tell(say, deployment)
         if !outcome.made.isEmpty { say("") }
 
         let identifiers = try deployment.existingIdentifiers()
-        let known = try old.entries.filter { try isKnown($0, identifiers) }
-        let new = try old.entries.filter { try !isKnown($0, identifiers) }
+        // By its line's secret, or by its folder's, where somebody cut the name off the line.
+        let named =
+            identifiers.lines.compactMap { $0.entry?.name == nil ? nil : $0.entry?.secret }
+            + deployment.keptSecrets().map(\.secret)
+        let known = old.entries.filter { named.contains($0.secret) }
+        let new = old.entries.filter { !named.contains($0.secret) }
         try tellKnown(known, old.repeated)
         guard !new.isEmpty else { return say("There is nothing to import in \(request.file).") }
-        let identities = try make(new, outcome.authority, identifiers)
+        let identities = try make(new, authority, identifiers)
         tellMade(Array(zip(new, identities)))
-    }
-
-    /// Whether it belongs to a Pi with a name already, by this command or by hand.
-    private func isKnown(_ entry: OldIdentifiers.Entry, _ identifiers: IdentifierFile) throws -> Bool {
-        identifiers.lines.contains { $0.entry?.secret == entry.secret && $0.entry?.name != nil }
     }
 
     private func make(

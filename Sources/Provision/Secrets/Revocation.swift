@@ -22,8 +22,17 @@ struct Revocation {
                 }
                 return warnOfBareLines(identifiers, name)
             }
-            try IdentifierFile.edit(deployment.identifiers) { file in
-                file.replace { $0.isActive(of: name) ? $0.revoked(on: date(now)) : nil }
+            do {
+                try IdentifierFile.edit(deployment.identifiers) { file in
+                    file.replace { $0.isActive(of: name) ? $0.revoked(on: date(now)) : nil }
+                }
+            } catch let error as SystemCallError {
+                throw CommandFailure(
+                    "\(name) is not revoked", reason: error.description,
+                    hint: """
+                        stop the receiver if it is urgent: nobody gets in then. Mend that (a full disk: df -h .), and run \
+                        this again
+                        """, exitCode: .ioError)
             }
             say("Revoked \(name): the receiver refuses it from its next request on.")
             say("A receiver that runs on another computer has an ids.txt of its own: take the line out there too.")
@@ -68,18 +77,15 @@ struct Revocation {
 
     /// Its certificate may have ended meanwhile, or come from a root that was dropped.
     private func tellWhetherAccepted(_ name: PiName) {
+        let reason: String?
         do {
-            let roots = try Certificate.all(inPEM: readFile(deployment.authorityCertificate, limit: 1 << 20))
-            let identity = try PiIdentity(reading: deployment.identity(of: name), name: name)
-            _ = try VerifiedChain(
-                verifying: identity.certificate, roots: roots, purpose: .clientAuthentication, at: now)
-            say("Restored \(name): the receiver accepts it again.")
+            reason = deployment.whyRefused(try PiIdentity(reading: deployment.identity(of: name), name: name), at: now)
         } catch {
-            say(
-                "Restored the line of \(name). But its certificate, as far as it is kept here, does not count: \(error)."
-            )
-            say("Make a new one: provision renew \(name)")
+            reason = words(error)
         }
+        guard let reason else { return say("Restored \(name): the receiver accepts it again.") }
+        say("Restored the line of \(name). But its certificate, as far as it is kept here, does not count: \(reason).")
+        say("Make a new one: provision renew \(name)")
     }
 
     private func secretIsAnothers(_ name: PiName) -> CommandFailure {
@@ -98,6 +104,23 @@ struct Revocation {
             warning: \(deployment.identifiers) has \(count) line\(count == 1 ? "" : "s") without a name. Whoever has the \
             certificate of \(name) and one of those secrets is still accepted. Give them names: provision import ids.txt
             """)
+    }
+}
+
+extension Deployment {
+    /// What the receiver would have against a Pi's certificate at `time`, in seconds since 1970; `nil` if nothing.
+    func whyRefused(_ identity: PiIdentity, at time: Int64) -> String? {
+        do {
+            let chain = try VerifiedChain(
+                verifying: identity.certificate, roots: Certificate.all(inPEM: roots()),
+                purpose: .clientAuthentication, at: time)
+            _ = try LeafProfile.piName(of: chain)
+            return nil
+        } catch let error as OpenSSLError {
+            return error.reasons.joined(separator: "; ")
+        } catch {
+            return words(error)
+        }
     }
 }
 

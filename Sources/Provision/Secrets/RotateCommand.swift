@@ -14,7 +14,7 @@ struct RotateCommand: ParsableCommand {
             An example:
 
               $ provision rotate pi-07
-              $ scp pis/pi-07.tar.gz pi@pi-07.local:
+              $ provision bundle pi-07 --install pi@pi-07.local
               $ provision rotate pi-07 --finish
             """)
 

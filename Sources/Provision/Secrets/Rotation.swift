@@ -15,8 +15,8 @@ struct Rotation {
                 throw CommandFailure(
                     "\(name) has \(count) secrets already",
                     hint: """
-                        if the Pi has the new one, finish that first: provision rotate \(name) --finish. If not, copy it: \
-                        \(deployment.bundle(of: name))
+                        if the Pi has the new one, finish that first: provision rotate \(name) --finish. If not, bring it: \
+                        provision bundle \(name) --install pi@\(name).local
                         """, exitCode: .cannotCreate)
             }
             var identity = try kept(name)
@@ -31,11 +31,13 @@ struct Rotation {
             }
             say("Made a new secret for \(name); the old one counts too, until you finish.")
             say("")
-            say("Copy it to the Pi, for example:")
+            say("Bring it to the Pi, for example:")
+            say("  provision bundle \(name) --install pi@\(name).local")
+            say("or by hand:")
             say("  scp \(deployment.bundle(of: name)) pi@\(name).local:")
-            say("there, in the folder that holds \(name)/:")
+            say("and there, in the folder that holds \(name)/:")
             say("  tar xzf \(name).tar.gz && rm \(name).tar.gz")
-            say("and here, once the Pi has sent something:")
+            say("Then here, once the Pi has sent something:")
             say("  provision rotate \(name) --finish")
         }
     }

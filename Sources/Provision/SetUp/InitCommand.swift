@@ -50,30 +50,43 @@ struct Initialization {
     let say: (String) -> Void
 
     func run() throws {
-        // Once without the lock, so that an ids.txt with an error leaves nothing in a new folder.
+        // Once without the lock, so that an ids.txt with an error, or a passphrase, leaves nothing in a new folder.
         _ = try IdentifierFile(reading: deployment.identifiers)
+        var wishes = wishes
+        try wishes.passphrase.readForNewKey(in: deployment)
         try deployment.withLock(say) {
             // Needs no key, so no passphrase either.
             let finished = try deployment.recover(try IdentifierFile(reading: deployment.identifiers))
             for line in Deployment.finished(finished) { say(line) }
-            if try isComplete(), wishes.isEmpty {
-                return say("This folder is set up already. A Pi is made by: provision new-pi")
-            }
-            let state = try deployment.readAuthority(wishes.passphrase)
-            let setUp = SetUp(deployment: deployment, wishes: wishes, now: now)
-            try setUp.check(state)
-            let outcome = try setUp.run(state)
-            outcome.tell(say, deployment)
-            say(outcome.made.isEmpty ? "This folder is set up already. A Pi is made by:" : "\nA Pi is made by:")
-            say("  provision new-pi")
+            tell(try setUp(wishes))
         }
     }
 
-    private func isComplete() throws -> Bool {
-        try [
-            deployment.authorityCertificate, deployment.authorityKey, deployment.receiver, deployment.identifiers,
-            deployment.store, deployment.identities,
-        ].allSatisfy { try fileStatus($0) != nil }
+    private func setUp(_ wishes: CertificateWishes) throws -> SetUp.Outcome {
+        let setUp = SetUp(deployment: deployment, wishes: wishes, now: now)
+        let hasCertificates = try [deployment.authorityCertificate, deployment.receiver].allSatisfy {
+            try fileStatus($0) != nil
+        }
+        // Then whatever is missing can be made without the authority's key.
+        if hasCertificates, wishes.isEmpty {
+            try setUp.refuseLostIdentifiers()
+            var outcome = SetUp.Outcome()
+            try setUp.withoutKey(&outcome)
+            return outcome
+        }
+        let state = try deployment.readAuthority(wishes.passphrase)
+        try setUp.check(state)
+        return try setUp.run(state).outcome
+    }
+
+    private func tell(_ outcome: SetUp.Outcome) {
+        outcome.tell(say, deployment)
+        guard !outcome.made.isEmpty else {
+            return say("This folder is set up already. A Pi is made by: provision new-pi")
+        }
+        say("")
+        say("A Pi is made by:")
+        say("  provision new-pi")
     }
 }
 

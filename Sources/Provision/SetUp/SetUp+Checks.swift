@@ -24,6 +24,11 @@ extension SetUp {
                 reason: "this folder's authority is for \(local.authority.trustDomain)",
                 hint: "leave --trust-domain out, or begin in another folder", exitCode: .usage)
         }
+        try refuseLostIdentifiers()
+    }
+
+    /// An empty `ids.txt` would shut all Pis out.
+    func refuseLostIdentifiers() throws {
         guard try fileStatus(deployment.identifiers) != nil || !hasIdentities() else {
             throw CommandFailure(
                 "\(deployment.identifiers) is missing",

@@ -14,7 +14,6 @@ struct SetUp {
     let now: Int64
 
     struct Outcome {
-        let authority: LocalAuthority
         var authorityIsNew = false
         var receiverIsNew = false
         /// What was made, for people.
@@ -27,9 +26,17 @@ struct SetUp {
         let purpose: String
     }
 
-    func run(_ state: Deployment.AuthorityState) throws -> Outcome {
-        var outcome = try authority(state)
-        try receiver(&outcome)
+    func run(_ state: Deployment.AuthorityState) throws -> (authority: LocalAuthority, outcome: Outcome) {
+        var outcome = Outcome()
+        let authority = try authority(state, &outcome)
+        try receiver(authority, &outcome)
+        try withoutKey(&outcome)
+        return (authority, outcome)
+    }
+
+    /// What needs no key of the authority, which may be kept elsewhere.
+    func withoutKey(_ outcome: inout Outcome) throws {
+        try receiverCopy(&outcome)
         if try fileStatus(deployment.identifiers) == nil {
             try IdentifierFile.create(deployment.identifiers)
             outcome.made.append(Piece(path: deployment.identifiers, purpose: "the secret and the name of each Pi"))
@@ -41,13 +48,14 @@ struct SetUp {
             outcome.made.append(Piece(path: "\(deployment.identities)/", purpose: "what each Pi gets"))
         }
         try gitignore(&outcome)
-        return outcome
     }
 
-    private func authority(_ state: Deployment.AuthorityState) throws -> Outcome {
+    private func authority(
+        _ state: Deployment.AuthorityState, _ outcome: inout Outcome
+    ) throws -> LocalAuthority {
         switch state {
         case .present(let local):
-            return Outcome(authority: local)
+            return local
         case .absent(let key):
             // The folder may come from a checkout, readable for all.
             guard chmod(deployment.certificates, 0o700) == 0 else {
@@ -59,7 +67,7 @@ struct SetUp {
             let local = try deployment.makeAuthority(
                 key: key, passphrase: wishes.passphrase, trustDomain: domain,
                 validity: Validity(now: now, days: Lifetime.authorityDays))
-            var outcome = Outcome(authority: local, authorityIsNew: true)
+            outcome.authorityIsNew = true
             outcome.made.append(
                 Piece(
                     path: "\(deployment.authorityCertificate), \(deployment.authorityKey)",
@@ -70,22 +78,22 @@ struct SetUp {
                 Keep a copy of \(deployment.authorityKey) in a safe place: whoever has it can make Pis; without it no \
                 Pi can be added.
                 """)
-            return outcome
+            return local
         }
     }
 
-    private func receiver(_ outcome: inout Outcome) throws {
+    private func receiver(_ authority: LocalAuthority, _ outcome: inout Outcome) throws {
         guard try fileStatus(deployment.receiver) == nil else { return }
         let hosts = (LocalHost.names() + wishes.hosts).reduce(into: [HostName]()) { hosts, host in
             if !hosts.contains(host), host != .name(LeafProfile.receiverName) { hosts.append(host) }
         }
         let key = try PrivateKey()
-        let certificate = try outcome.authority.receiverAuthority.receiverCertificate(
+        let certificate = try authority.receiverAuthority.receiverCertificate(
             for: key, hosts: hosts, validity: Validity(now: now, days: wishes.days ?? Lifetime.leafDays))
         let pem = Array(try certificate.pem.utf8)
-        try makeFolder(deployment.receiverCertificates, mode: 0o755)
-        let copy = "\(deployment.receiverCertificates)/\(certificate.fingerprint.hex).pem"
+        let copy = deployment.copy(ofReceiver: certificate)
         // Before the certificate is used: a receipt must never stand there without it.
+        try makeFolder(deployment.receiverCertificates, mode: 0o755)
         try writeNewFile(copy, pem, mode: 0o644)
         try writeNewFile(deployment.receiver, pem + key.pem().withUnsafeBytes(Array.init), mode: 0o600)
         outcome.receiverIsNew = true
@@ -95,6 +103,18 @@ struct SetUp {
                 path: deployment.receiver,
                 purpose: "the receiver's certificate and key, until \(endDate(certificate)), for \(names)"))
         outcome.made.append(Piece(path: copy, purpose: "the certificate alone, for receipts of later years"))
+    }
+
+    /// Of a certificate that is in use already, if it was lost or damaged.
+    private func receiverCopy(_ outcome: inout Outcome) throws {
+        guard let text = try? readFile(deployment.receiver, limit: 1 << 20),
+            let certificate = try? Certificate.all(inPEM: text).first,
+            try !deployment.keepsCopy(ofReceiver: certificate)
+        else { return }
+        let copy = deployment.copy(ofReceiver: certificate)
+        try makeFolder(deployment.receiverCertificates, mode: 0o755)
+        try replaceFile(copy, Array(certificate.pem.utf8), mode: 0o644)
+        outcome.made.append(Piece(path: copy, purpose: "the receiver's certificate alone, for receipts of later years"))
     }
 
     private func gitignore(_ outcome: inout Outcome) throws {
@@ -110,6 +130,18 @@ struct SetUp {
         guard !missing.isEmpty else { return }
         outcome.notes.append(
             "Add these lines to \(path), or secrets may get into a repository: \(missing.joined(separator: "  "))")
+    }
+}
+
+extension Deployment {
+    func copy(ofReceiver certificate: Certificate) -> String {
+        "\(receiverCertificates)/\(certificate.fingerprint.hex).pem"
+    }
+
+    /// Whether the file that has the certificate's name holds it.
+    func keepsCopy(ofReceiver certificate: Certificate) throws -> Bool {
+        guard let text = try? readFile(copy(ofReceiver: certificate), limit: 1 << 20) else { return false }
+        return (try? Certificate.all(inPEM: text).first)?.fingerprint == certificate.fingerprint
     }
 }
 

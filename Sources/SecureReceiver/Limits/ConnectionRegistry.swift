@@ -75,6 +75,7 @@ final class ConnectionRegistry: Sendable {
     // MARK: Room
 
     var count: Int { state.withLock { $0.table.count } }
+
     var isFull: Bool { state.withLock { $0.table.isFull } }
 
     /// Calls `wake` once as soon as one more can be accepted.

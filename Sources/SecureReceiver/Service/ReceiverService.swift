@@ -165,9 +165,9 @@ struct ReceiverService: Service, CustomStringConvertible {
             plaintext,
             HTTPResponseEncoder(),
             ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoder)),
+            SightingHandler(sightings, address: address),
             ClientLimitsHandler(
                 limits, plaintext: plaintext, presence: connections.add(channel), connections: connections),
-            SightingHandler(sightings, address: address),
             HTTPConnectionHandler(
                 receiver: receiver, credentials: credentials, mostInFlight: limits.requestsInFlight,
                 logger: logger),

@@ -8,11 +8,6 @@ final class CommitQueue: Sendable {
     struct Key: Hashable, Sendable {
         let pi: PiName
         let path: UploadPath
-
-        init(_ file: AnnouncedFile) {
-            pi = file.pi
-            path = file.path
-        }
     }
 
     typealias Work = @Sendable () -> Void
@@ -76,5 +71,11 @@ final class CommitQueue: Sendable {
 
     func stop() async throws {
         try await pool.shutdownGracefully()
+    }
+}
+
+extension CommitQueue.Key {
+    init(_ file: AnnouncedFile) {
+        self.init(pi: file.pi, path: file.path)
     }
 }
