@@ -11,6 +11,10 @@ struct SecureReceiver: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "secure-receiver",
         abstract: "Receives the files of the lab's Pis, stores them durably and answers with signed receipts.",
+        usage: """
+            secure-receiver --cert <file> [<option> ...]
+            secure-receiver <subcommand>
+            """,
         discussion: """
             Start it in the folder where `provision new-pi` ran:
 
@@ -19,10 +23,12 @@ struct SecureReceiver: AsyncParsableCommand {
 
             Files arrive in received_files/<pi>/, each with its sha256 and receipt beside it. \
             SIGTERM or Ctrl-C ends what is under way, then stops.
-            """)
+            """,
+        subcommands: [Verify.self])
 
+    // Not optional in truth: `verify` does without.
     @Option(help: ArgumentHelp("Certificate chain, and its key unless --key is given (PEM).", valueName: "file"))
-    var cert: String
+    var cert: String?
 
     @Option(help: ArgumentHelp("Private key (PEM). Default: in the file of --cert.", valueName: "file"))
     var key: String?
@@ -33,8 +39,7 @@ struct SecureReceiver: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The Pis' secrets; read again when it changes.", valueName: "file"))
     var ids = "ids.txt"
 
-    @Option(help: ArgumentHelp("The folder that files are stored in.", valueName: "folder"))
-    var store = "received_files"
+    @OptionGroup var folder: StoreFolder
 
     @Option(
         help: ArgumentHelp("The address to listen on. Default: every address, IPv6 and IPv4.", valueName: "address"))
@@ -57,7 +62,7 @@ struct SecureReceiver: AsyncParsableCommand {
     func run() async throws {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         let logger = Logger(label: "secure-receiver")
-        let service = try ReceiverService(receiverConfiguration, logger: logger) { address in
+        let service = try ReceiverService(configuration(), logger: logger) { address in
             CommandOutput.say("Listening on \(Self.url(address))")
         }
         let group = ServiceGroup(
@@ -66,12 +71,13 @@ struct SecureReceiver: AsyncParsableCommand {
         try await group.run()
     }
 
-    private var receiverConfiguration: ReceiverConfiguration {
+    private func configuration() throws -> ReceiverConfiguration {
+        guard let cert else { throw ValidationError("Missing expected argument '--cert <file>'") }
         var configuration = ReceiverConfiguration(certificate: cert)
         configuration.key = key
         if let ca { configuration.roots = ca }
         configuration.identifiers = ids
-        configuration.store = store
+        configuration.store = folder.store
         configuration.address = listen
         configuration.port = port
         configuration.largestFile = maxSize
