@@ -128,6 +128,10 @@ struct VerificationTests {
             mkfifo("\($0.root)/pi-01/a.sha256", 0o600)
         },
         Damage("a link to a Pi's folder", ["not-a-file: pi-03"]) { symlink("pi-01", "\($0.root)/pi-03") },
+        Damage("a link to the earlier versions", ["not-a-file: pi-01/.versions"]) {
+            rename("\($0.root)/pi-01/.versions", "\($0.root)/pi-01/.elsewhere")
+            symlink(".elsewhere", "\($0.root)/pi-01/.versions")
+        },
         Damage("a folder in a receipt's place", ["impossible-name: pi-01/a.sha256", "receipt-missing: pi-01/a"]) {
             unlink("\($0.root)/pi-01/a.sha256")
             mkdir("\($0.root)/pi-01/a.sha256", 0o700)

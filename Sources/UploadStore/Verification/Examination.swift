@@ -18,7 +18,7 @@ struct Examination: Sendable {
     /// Told of bytes as they are read.
     let progress: @Sendable (Int) -> Void
 
-    private static let mostLooks = 5
+    private static let mostLooks = 10
     /// Microseconds.
     private static let betweenLooks: useconds_t = 50_000
 
@@ -28,16 +28,18 @@ struct Examination: Sendable {
         let pair = Pair(name, in: folder)
         do throws(SystemCallError) {
             var outcome = try look(pair)
+            var isUnderWay = false
             for _ in 0..<Self.mostLooks {
                 guard case .found = outcome else { return outcome }
                 let before = try pair.versions()
-                let waits = try underWay.includes(pair, receipt: before.receipt)
-                if waits { usleep(Self.betweenLooks) }
+                isUnderWay = try underWay.includes(pair, receipt: before.receipt)
                 outcome = try look(pair)
                 let after = try pair.versions()
-                if !waits, after == before { return outcome }
+                if !isUnderWay, after == before { return outcome }
+                usleep(Self.betweenLooks)
             }
-            guard case .found = outcome else { return outcome }
+            // What somebody keeps changing, and no receiver, is as bad as it looks.
+            guard case .found = outcome, isUnderWay else { return outcome }
             return .found(Finding(path: pair.path, matter: .underWay))
         } catch {
             return .found(Finding(path: pair.path, matter: .unreadable(error)))

@@ -20,7 +20,7 @@ package enum Fault: Error, Hashable, Sendable {
     case certificateUnusable(SHA256Digest, reason: String)
     /// Not signed by the certificate that it names.
     case signatureInvalid
-    /// A link, a device, a FIFO, a folder in a file's place.
+    /// A link, a device, a FIFO where a file or a folder should be.
     case notAFile
     /// No upload can have this name, or lie that deep.
     case impossibleName
@@ -58,7 +58,7 @@ extension Fault: CustomStringConvertible {
         case .certificateUnusable(let fingerprint, let reason):
             "the receipt cannot be verified: the certificate \(fingerprint) \(reason)"
         case .signatureInvalid: "the receipt is not what the receiver signed"
-        case .notAFile: "this is no regular file; nothing was read through it"
+        case .notAFile: "this is a link or a device, and not what the receiver made; nothing was read through it"
         case .impossibleName: "no upload can have this name, or lie that deep; nothing below it was looked at"
         }
     }

@@ -80,15 +80,15 @@ struct StoreWalk {
             if let isFolder = entry.isFolder { isFolder } else {
                 try folder.directory.status(of: text)?.isFolder ?? false
             }
-        if let pi = folder.pi, folder.components.count == 1, text == Place.versionsName, isFolder {
-            return enter(text, of: folder, as: .versions(of: pi))
+        if let pi = folder.pi, folder.components.count == 1, text == Place.versionsName {
+            return isFolder ? enter(text, of: folder, as: .versions(of: pi)) : Self.notAFile(text, in: folder)
         }
         // No upload's name begins with a dot; hidden files are of file managers, editors, network file systems.
         guard entry.name.first != UInt8(ascii: ".") else { return .notOurs }
         guard isFolder else {
             // The receiver refuses to follow it, and so does this.
             if isRoot, PiName(text) != nil, let status = try folder.directory.status(of: text), status.isLink {
-                return .finding(Finding(path: text, matter: .fault(.notAFile)))
+                return Self.notAFile(text, in: folder)
             }
             return .name(text, in: folder)
         }
@@ -125,6 +125,10 @@ struct StoreWalk {
         // The Pi's, `.versions`, and the file's own.
         case .versions, .foreign: UploadPath.mostSegments + 2
         }
+    }
+
+    private static func notAFile(_ name: String, in folder: WalkedFolder) -> Step {
+        .finding(Finding(path: folder.path(of: name), matter: .fault(.notAFile)))
     }
 
     private static func impossible(_ name: [UInt8], in folder: WalkedFolder) -> Step {
