@@ -91,6 +91,8 @@ struct ReceiptFileTests {
         arguments: [
             "", "\n", "\(String(repeating: "0", count: 64))  x\n", "\(String(repeating: "0", count: 64)) *./x\n",
             "\(String(repeating: "0", count: 64))  ./x", "# only a comment\n",
+            "# x\n\n\(String(repeating: "0", count: 64))  ./x\n",
+            String(repeating: "\(String(repeating: "0", count: 64))  ./x\n", count: 2),
             "\\\(String(repeating: "0", count: 64))  ./x\n",
         ])
     func otherKind(text: String) {

@@ -64,12 +64,13 @@ package struct ReceiptFile: Hashable, Sendable {
 
     /// Reads what `contents` gave; `nil` for anything else.
     package init?(parsing contents: [UInt8]) {
-        guard let digest = Self.digest(in: contents), let text = String(validating: contents, as: UTF8.self),
-            let line = contents.split(separator: UInt8(ascii: "\n")).last
+        let lines = contents.split(separator: UInt8(ascii: "\n"))
+        guard let digest = Self.digest(in: contents), let last = lines.last,
+            lines.dropLast().allSatisfy({ $0.first == UInt8(ascii: "#") })
         else { return nil }
-        let comments = text.split(separator: "\n").filter { $0.hasPrefix("#") }.map(String.init)
-        let name = String(decoding: unescapedName(in: line), as: UTF8.self)
-        let file = ReceiptFile(digest: digest, name: name, comments: comments)
+        let file = ReceiptFile(
+            digest: digest, name: String(decoding: unescapedName(in: last), as: UTF8.self),
+            comments: lines.dropLast().map { String(decoding: $0, as: UTF8.self) })
         guard file.contents == contents else { return nil }
         self = file
     }
