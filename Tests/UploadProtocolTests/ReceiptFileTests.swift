@@ -58,10 +58,9 @@ struct ReceiptFileTests {
         let contents = ReceiptFile(signed, digest: digest, name: "a").contents
         #expect(verified(contents, by: try TestLab().receiver().certificate) == nil)
         let unverified = try #require(ReceiptFile(parsing: contents).flatMap(UnverifiedReceipt.init))
-        let error = #expect(throws: ReceiptError.self) {
+        #expect(throws: ReceiptError.otherCertificate) {
             try SignedReceipt(verifying: unverified, certificate: TestLab().receiver().certificate)
         }
-        #expect(error == nil || error == .otherCertificate)
     }
 
     @Test("of the documentation's example verifies with its certificate")
@@ -86,15 +85,13 @@ struct ReceiptFileTests {
         #expect(!ReceiptFile(signed, digest: digest, name: "a").isWithoutReceipt)
     }
 
-    @Test(
-        "of another kind is none",
-        arguments: [
-            "", "\n", "\(String(repeating: "0", count: 64))  x\n", "\(String(repeating: "0", count: 64)) *./x\n",
-            "\(String(repeating: "0", count: 64))  ./x", "# only a comment\n",
-            "# x\n\n\(String(repeating: "0", count: 64))  ./x\n",
-            String(repeating: "\(String(repeating: "0", count: 64))  ./x\n", count: 2),
-            "\\\(String(repeating: "0", count: 64))  ./x\n",
-        ])
+    private static let zeros = String(repeating: "0", count: 64)
+    static let others = [
+        "", "\n", "\(zeros)  x\n", "\(zeros) *./x\n", "\(zeros)  ./x", "# only a comment\n", "# x\n\n\(zeros)  ./x\n",
+        "\(zeros)  ./x\n\(zeros)  ./x\n", "\\\(zeros)  ./x\n",
+    ]
+
+    @Test("of another kind is none", arguments: others)
     func otherKind(text: String) {
         #expect(ReceiptFile(parsing: Array(text.utf8)) == nil)
     }
