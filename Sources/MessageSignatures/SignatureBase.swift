@@ -4,7 +4,10 @@ package struct SignatureBase: Hashable, Sendable {
 
     package var bytes: [UInt8] { Array(text.utf8) }
     /// The last one is `@signature-params`.
-    package var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
+    package var lines: [Substring] {
+        // By bytes: several times as fast as by characters.
+        text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { Substring($0) }
+    }
 
     /// `value`: what the message says for a component; `nil` where it lacks it.
     package init(

@@ -11,6 +11,10 @@ struct SecureReceiver: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "secure-receiver",
         abstract: "Receives the files of the lab's Pis, stores them durably and answers with signed receipts.",
+        usage: """
+            secure-receiver --cert <file> [<option> ...]
+            secure-receiver <subcommand>
+            """,
         discussion: """
             Start it in the folder where `provision new-pi` ran:
 
@@ -20,10 +24,12 @@ struct SecureReceiver: AsyncParsableCommand {
             Files arrive in received_files/<pi>/, each with its sha256 and receipt beside it. \
             SIGTERM or Ctrl-C ends what is under way, then stops; a second one does not wait. SIGHUP reads \
             the certificates and ids.txt again, which also happens by itself when they change.
-            """)
+            """,
+        subcommands: [Verify.self])
 
+    // Not optional in truth: `verify` does without.
     @Option(help: ArgumentHelp("Certificate chain, and its key unless --key is given (PEM).", valueName: "file"))
-    var cert: String
+    var cert: String?
 
     @Option(help: ArgumentHelp("Private key (PEM). Default: in the file of --cert.", valueName: "file"))
     var key: String?
@@ -34,8 +40,7 @@ struct SecureReceiver: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The Pis' secrets; read again when it changes.", valueName: "file"))
     var ids = "ids.txt"
 
-    @Option(help: ArgumentHelp("The folder that files are stored in.", valueName: "folder"))
-    var store = "received_files"
+    @OptionGroup var folder: StoreFolder
 
     @Option(
         help: ArgumentHelp("The address to listen on. Default: every address, IPv6 and IPv4.", valueName: "address"))
@@ -75,12 +80,13 @@ struct SecureReceiver: AsyncParsableCommand {
         try await group.run()
     }
 
-    private func receiverConfiguration() throws(CommandFailure) -> ReceiverConfiguration {
+    private func receiverConfiguration() throws -> ReceiverConfiguration {
+        guard let cert else { throw ValidationError("Missing expected argument '--cert <file>'") }
         var configuration = ReceiverConfiguration(certificate: cert)
         configuration.key = key
         if let ca { configuration.roots = ca }
         configuration.identifiers = ids
-        configuration.store = store
+        configuration.store = folder.store
         configuration.address = listen
         configuration.port = port
         configuration.inheritedSocket = try InheritedSocket.find()

@@ -1,6 +1,6 @@
 /// A point in a commit at which a crash would leave the store in a state of its own.
 package enum CommitStep: CaseIterable, Sendable {
-    case receiptLinked, contentLinked
+    case creationNoted, receiptLinked, contentLinked
     case replacementContentLinked, replacementReceiptLinked, intentLinked
     case earlierContentLinked, earlierReceiptLinked
     case receiptReplaced, contentReplaced, intentRemoved

@@ -65,27 +65,11 @@ final class Directory: Sendable {
     /// Makes the names in this directory durable.
     func synchronize() throws(SystemCallError) { try file.synchronize() }
 
-    /// All names but `.` and `..`.
+    /// All names but `.` and `..`; one that is not UTF-8 is given with replacement characters.
     func names() throws(SystemCallError) -> [String] {
-        // The stream closes its descriptor, and moves its position: so it gets one of its own.
-        let number = retrying { openat(file.number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        guard number >= 0 else { throw SystemCallError("list", path) }
-        guard let stream = fdopendir(number) else {
-            let error = SystemCallError("list", path)
-            close(number)
-            throw error
-        }
-        defer { closedir(stream) }
+        let stream = try NameStream(of: self)
         var names: [String] = []
-        errno = 0
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-            errno = 0
-        }
-        guard errno == 0 else { throw SystemCallError("list", path) }
+        while let entry = try stream.next() { names.append(String(decoding: entry.name, as: UTF8.self)) }
         return names
     }
 }

@@ -6,7 +6,7 @@ import OpenSSL
 package struct Recovery: Sendable {
     /// Replacements that a crash had cut off.
     package internal(set) var finished = 0
-    /// Replacements that could not be finished and left no trace: their uploads were never acknowledged.
+    /// Uploads that could not be finished and left no trace: they were never acknowledged.
     package internal(set) var undone = 0
     /// Files without a name to go to.
     package internal(set) var temporariesRemoved = 0
@@ -88,4 +88,4 @@ extension TemporaryFiles {
 }
 
 /// More than the longest path needs.
-private let mostIntentBytes = 16 * 1024
+let mostIntentBytes = 16 * 1024

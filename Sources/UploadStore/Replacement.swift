@@ -37,10 +37,7 @@ extension Replacement {
         guard lines.count == 5, lines[0].elementsEqual(Self.firstLine.utf8), lines[4].isEmpty,
             let pi = PiName(String(decoding: lines[1], as: UTF8.self)),
             let digest = SHA256Digest(hex: String(decoding: lines[3], as: UTF8.self)),
-            let path = try? UploadPath(
-                segments: lines[2].split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
-                    String(decoding: $0, as: UTF8.self)
-                })
+            let path = try? UploadPath(plain: String(decoding: lines[2], as: UTF8.self))
         else { return nil }
         self.init(id: id, pi: pi, path: path, digest: digest)
     }

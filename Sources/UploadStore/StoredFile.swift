@@ -27,16 +27,8 @@ struct StoredFile {
         }
     }
 
-    func digest() throws(SystemCallError) -> SHA256Digest {
-        try Self.digest(of: file)
-    }
-
-    func holds(_ digest: SHA256Digest, size: Int64) throws(SystemCallError) -> Bool {
-        guard self.size == size else { return false }
-        return try self.digest() == digest
-    }
-
-    private static func digest(of file: FileDescriptor) throws(SystemCallError) -> SHA256Digest {
+    /// `progress`: told of bytes as they are read.
+    func digest(progress: (Int) -> Void = { _ in }) throws(SystemCallError) -> SHA256Digest {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
         defer { buffer.deallocate() }
         var hash = SHA256()
@@ -44,7 +36,13 @@ struct StoredFile {
             let count = try file.read(into: buffer)
             if count == 0 { return hash.finish() }
             hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            progress(count)
         }
+    }
+
+    func holds(_ digest: SHA256Digest, size: Int64) throws(SystemCallError) -> Bool {
+        guard self.size == size else { return false }
+        return try self.digest() == digest
     }
 }
 
@@ -62,4 +60,4 @@ extension Directory {
 }
 
 /// A receipt names its path several times, percent-encoded; this is twice of what the longest path makes it.
-private let mostReceiptBytes = 128 * 1024
+let mostReceiptBytes = 128 * 1024

@@ -47,7 +47,14 @@ extension UploadStore {
         let receiptFile = try temporaries.make(
             holding: ReceiptFile(signed, digest: digest, name: place.name).contents)
         try TemporaryFiles.synchronize(content, receiptFile)
-        try linkReceipt(receiptFile, in: folder, as: place.receiptName)
+        let creation = try creations.begin(receiptFile)
+        observe(.creationNoted)
+        do {
+            try linkReceipt(receiptFile, in: folder, as: place.receiptName)
+        } catch {
+            creations.end(creation)
+            throw error
+        }
         observe(.receiptLinked)
         var isLinked = false
         do throws(SystemCallError) {
@@ -56,12 +63,17 @@ extension UploadStore {
             observe(.contentLinked)
             try folder.synchronize()
         } catch {
-            // Nobody was told of it: the next attempt starts from nothing.
-            if isLinked { try? folder.remove(place.name) }
-            try? folder.remove(place.receiptName)
+            // Nobody was told of it: the next attempt starts from nothing. What cannot be taken back now stays noted for the
+            // next start; and a file keeps its receipt.
+            if (try? folder.remove(isLinked ? place.name : place.receiptName)) != nil,
+                (try? folder.remove(place.receiptName)) != nil
+            {
+                creations.end(creation)
+            }
             if !isLinked, error.code == EEXIST { return nil }
             throw error
         }
+        creations.end(creation)
         return signed
     }
 

@@ -11,8 +11,14 @@ package final class UploadStore: Sendable {
     package let recovery: Recovery
     package let partials: Partials
 
+    /// Of the store's own notes, below its root.
+    static let notesName = ".receiver"
+    static let creatingName = "creating"
+    static let replacingName = "replacing"
+
     let tree: FolderTree
     let temporaries: TemporaryFiles
+    let creations: Creations
     let replacements: Replacements
     let observe: StepObserver
     private let reservations: SpaceReservations
@@ -36,16 +42,18 @@ package final class UploadStore: Sendable {
     ) throws(StoreError) {
         do {
             let root = Directory(try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY))
-            let notes = try root.makeNotes(".receiver")
+            let notes = try root.makeNotes(Self.notesName)
             lock = try Self.lock(notes, of: path)
             let temporary = try notes.makeNotes("tmp")
-            let replacing = try notes.makeNotes("replacing")
+            let creating = try notes.makeNotes(Self.creatingName)
+            let replacing = try notes.makeNotes(Self.replacingName)
             try notes.synchronize()
             try root.synchronize()
 
             let features = features ?? SystemFeatures(root: root, temporary: temporary)
             tree = FolderTree(root: root, opensBeneath: features.openBeneath)
             temporaries = TemporaryFiles(in: temporary, unnamed: features.unnamedFiles)
+            creations = Creations(directory: creating)
             replacements = Replacements(in: replacing, tree: tree, temporaries: temporaries, observe: observe)
             reservations = SpaceReservations(of: root.file, keepingFree: keptFree)
             partials = Partials(
@@ -55,6 +63,7 @@ package final class UploadStore: Sendable {
 
             let removed = try temporaries.removeAll()
             var recovery = try replacements.recover()
+            try creations.recover(tree, &recovery)
             recovery.temporariesRemoved += removed
             // After the replacements: one that was undone has given its content back.
             recovery.partialsRemoved = try partials.sweep()

@@ -1,3 +1,4 @@
+import CommandSupport
 import OpenSSL
 import TestSupport
 import Testing

@@ -12,7 +12,7 @@ struct CrashTests {
     ]
     static let path = "folder/a"
     static let file = "pi-01/folder/a"
-    static let newSteps: [CommitStep] = [.receiptLinked, .contentLinked]
+    static let newSteps: [CommitStep] = [.creationNoted, .receiptLinked, .contentLinked]
     static let replacementSteps: [CommitStep] = [
         .replacementContentLinked, .replacementReceiptLinked, .intentLinked, .earlierContentLinked,
         .earlierReceiptLinked, .receiptReplaced, .contentReplaced, .intentRemoved,
@@ -89,6 +89,6 @@ struct CrashTests {
 
     private func expectNoNotes(in root: String) throws {
         let notes = FileManager.default.enumerator(atPath: "\(root)/.receiver")?.compactMap { $0 as? String } ?? []
-        #expect(Set(notes) == ["lock", "tmp", "replacing"])
+        #expect(Set(notes) == ["lock", "tmp", "creating", "replacing"])
     }
 }

@@ -1,5 +1,7 @@
+import Files
 import Synchronization
 import UploadProtocol
+import UploadStore
 
 /// What uploads on several threads came to.
 final class Outcomes: Sendable {
@@ -10,4 +12,25 @@ final class Outcomes: Sendable {
     }
 
     var all: [Result<Receipt.Result, any Error>] { results.withLock { $0 } }
+}
+
+/// What a verification reports.
+final class Findings: Sendable {
+    private let collected = Mutex<[String]>([])
+
+    func add(_ finding: Finding) {
+        let word =
+            switch finding.matter {
+            case .fault(let fault): fault.code
+            case .unreadable(let error): "unreadable (\(error.code))"
+            case .underWay: "under way"
+            }
+        add("\(word): \(finding.path)")
+    }
+
+    func add(_ line: String) {
+        collected.withLock { $0.append(line) }
+    }
+
+    var all: [String] { collected.withLock { $0.sorted() } }
 }

@@ -72,7 +72,7 @@ struct PartialCrashTests {
             }
             #expect(try Data(contentsOf: URL(fileURLWithPath: "\(image.root)/\(Self.file)")) == Data(Self.content))
             let notes = FileManager.default.enumerator(atPath: "\(image.root)/.receiver")?.compactMap { $0 as? String }
-            #expect(Set(notes ?? []) == ["lock", "tmp", "replacing", "partials", "partials/pi-01"])
+            #expect(Set(notes ?? []) == ["lock", "tmp", "creating", "replacing", "partials", "partials/pi-01"])
         }
     }
 

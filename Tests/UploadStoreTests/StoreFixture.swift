@@ -31,6 +31,25 @@ struct StoreFixture {
         String(decoding: try folder.read("received_files/\(name)"), as: UTF8.self)
     }
 
+    /// What a verification finds: `<what>: <path>`, sorted.
+    func findings(in store: String? = nil, only pi: String? = nil) throws -> [String] {
+        try verify(in: store, only: pi).findings
+    }
+
+    func verify(
+        in store: String? = nil, only pi: String? = nil
+    ) throws -> (findings: [String], summary: VerificationSummary) {
+        if !FileManager.default.fileExists(atPath: folder("certs")) {
+            let certificate = try receiver.get().certificate
+            try folder.write(Array(certificate.pem.utf8), to: "certs/\(certificate.fingerprint).pem")
+        }
+        let verification = try StoreVerification(
+            of: store ?? root, certificates: folder("certs"), only: pi.flatMap { PiName($0) })
+        let findings = Findings()
+        let summary = verification.run { findings.add($0) }
+        return (findings.all, summary)
+    }
+
     /// All files but the store's own notes.
     var stored: [String] {
         folder.files(below: "received_files").filter { !$0.hasPrefix(".receiver/") }
@@ -76,16 +95,21 @@ extension IncomingUpload {
 
 func sha256(_ content: some Collection<UInt8>) -> String { SHA256.digest(of: Array(content)).hex }
 
-private let receiver = Result { try TestLab().receiver() }
+let receiver = Result { try TestLab().receiver() }
 
-func signReceipt(for upload: IncomingUpload, result: Receipt.Result) throws -> SignedReceipt {
+/// `identity`: of the receiver if `nil`.
+func signReceipt(
+    for upload: IncomingUpload, result: Receipt.Result, by identity: TestLab.Identity? = nil
+) throws -> SignedReceipt {
     let file = AnnouncedFile(
         pi: upload.pi, path: upload.path, size: upload.size, digest: upload.finish(), modified: nil)
-    return try signReceipt(for: file, result: result)
+    return try signReceipt(for: file, result: result, by: identity)
 }
 
-func signReceipt(for file: AnnouncedFile, result: Receipt.Result) throws -> SignedReceipt {
-    let identity = try receiver.get()
+func signReceipt(
+    for file: AnnouncedFile, result: Receipt.Result, by identity: TestLab.Identity? = nil
+) throws -> SignedReceipt {
+    let identity = try identity ?? receiver.get()
     let now = Int64(Date().timeIntervalSince1970)
     let receipt = Receipt(
         pi: file.pi, path: file.path, size: file.size, digest: file.digest, received: now, result: result)

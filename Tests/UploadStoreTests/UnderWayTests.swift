@@ -121,8 +121,8 @@ struct UnderWayTests {
     }
 }
 
-/// The root, the lock and the two folders of the store's notes.
-private let ownDescriptors = 4
+/// The root, the lock and the three folders of the store's notes.
+private let ownDescriptors = 5
 
 /// Of this process, for files and folders at or below `path`, named or not.
 private func openDescriptors(below path: String) -> Int {

@@ -115,7 +115,7 @@ struct ReceiverService: Service, CustomStringConvertible {
             logger.notice(
                 "store repaired after an interruption",
                 metadata: [
-                    "replacements_finished": "\(recovery.finished)", "replacements_undone": "\(recovery.undone)",
+                    "replacements_finished": "\(recovery.finished)", "uploads_undone": "\(recovery.undone)",
                     "temporaries_removed": "\(recovery.temporariesRemoved)",
                     "partials_removed": "\(recovery.partialsRemoved)",
                 ])

@@ -39,10 +39,6 @@ struct TextReport: Sendable {
     }
 }
 
-func counted(_ count: Int, _ noun: String) -> String {
-    count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
-}
-
 /// `17 minutes`, `3 days`: in the largest unit of which there are at least two.
 func roundedTime(_ seconds: UInt64) -> String {
     for (size, noun) in [(86_400, "day"), (3600, "hour"), (60, "minute")] as [(UInt64, String)]
@@ -50,16 +46,4 @@ func roundedTime(_ seconds: UInt64) -> String {
         return counted(Int(clamping: seconds / size), noun)
     }
     return counted(Int(clamping: seconds), "second")
-}
-
-/// `517 bytes`, `2.1 kB`: powers of 1000, one digit behind the point.
-func formattedSize(_ bytes: Int64) -> String {
-    guard bytes >= 1000 else { return bytes == 1 ? "1 byte" : "\(bytes) bytes" }
-    var tenths = (bytes + 50) / 100
-    var unit = 0
-    while tenths >= 10_000, unit < 3 {
-        tenths = (tenths + 500) / 1000
-        unit += 1
-    }
-    return "\(tenths / 10).\(tenths % 10) \(["kB", "MB", "GB", "TB"][unit])"
 }

@@ -10,7 +10,8 @@ package enum LeafProfile {
 
     /// The name of the Pi that presents `chain`, in the trust domain of the root that issued it.
     package static func piName(of chain: VerifiedChain) throws(ProfileViolation) -> PiName {
-        try checkCommon(chain, purpose: .clientAuthentication)
+        guard chain.certificates.count == 2 else { throw .notIssuedDirectly }
+        try check(chain.leaf, purpose: .clientAuthentication)
         guard let domain = trustDomain(of: chain.root) else { throw .rootHasNoTrustDomain }
         let uris = chain.leaf.subjectAlternativeNames.compactMap { if case .uri(let uri) = $0 { uri } else { nil } }
         guard uris.count == 1 else { throw .notOneURI(uris.count) }
@@ -19,8 +20,14 @@ package enum LeafProfile {
     }
 
     package static func checkReceiver(_ chain: VerifiedChain) throws(ProfileViolation) {
-        try checkCommon(chain, purpose: .serverAuthentication)
-        guard chain.leaf.subjectAlternativeNames.contains(.dns(receiverName)) else { throw .notTheReceiver }
+        guard chain.certificates.count == 2 else { throw .notIssuedDirectly }
+        try checkReceiver(chain.leaf)
+    }
+
+    /// What a receiver's certificate says of itself, whoever issued it: only for one that is trusted for another reason.
+    package static func checkReceiver(_ leaf: Certificate) throws(ProfileViolation) {
+        try check(leaf, purpose: .serverAuthentication)
+        guard leaf.subjectAlternativeNames.contains(.dns(receiverName)) else { throw .notTheReceiver }
     }
 
     /// The trust domain that a CA's certificate states; `nil` unless it states exactly one.
@@ -29,9 +36,7 @@ package enum LeafProfile {
         return uris.count == 1 ? TrustDomain(uri: uris[0]) : nil
     }
 
-    private static func checkCommon(_ chain: VerifiedChain, purpose: Certificate.Purpose) throws(ProfileViolation) {
-        let leaf = chain.leaf
-        guard chain.certificates.count == 2 else { throw .notIssuedDirectly }
+    private static func check(_ leaf: Certificate, purpose: Certificate.Purpose) throws(ProfileViolation) {
         guard leaf.version == 3 else { throw .version(leaf.version) }
         guard leaf.authority == .endEntity else { throw .notAnEndEntity }
         guard leaf.extendedKeyUsages == [purpose] else { throw .extendedKeyUsage(wanted: purpose) }

@@ -10,11 +10,17 @@ package struct ReceiptFile: Hashable, Sendable {
     /// The comment lines, from `#` to before the newline.
     package let comments: [String]
 
+    package static let firstComment = "# secure-upload receipt 1"
+    private static let noReceipt = "# no receipt: this file was not uploaded"
+
+    /// Whether it says so of itself; see `init(withoutReceiptFor:name:)`.
+    package var isWithoutReceipt: Bool { comments == [Self.noReceipt] }
+
     package init(_ receipt: SignedReceipt, digest: SHA256Digest, name: String) {
         self.digest = digest
         self.name = name
         var comments = [
-            "# secure-upload receipt 1", "# certificate \(receipt.certificate.hex)", "# json \(receipt.json)",
+            Self.firstComment, "# certificate \(receipt.certificate.hex)", "# json \(receipt.json)",
         ]
         comments += receipt.base.lines.map { "# base \($0)" }
         comments.append("# signature \(ByteSequence.serialize(receipt.signature))")
@@ -23,7 +29,7 @@ package struct ReceiptFile: Hashable, Sendable {
 
     /// For a file that came by another way than an upload: what `sha256sum -c` checks, and no receipt.
     package init(withoutReceiptFor digest: SHA256Digest, name: String) {
-        self.init(digest: digest, name: name, comments: ["# no receipt: this file was not uploaded"])
+        self.init(digest: digest, name: name, comments: [Self.noReceipt])
     }
 
     private init(digest: SHA256Digest, name: String, comments: [String]) {
@@ -40,7 +46,6 @@ package struct ReceiptFile: Hashable, Sendable {
     package var contents: [UInt8] {
         // coreutils marks a name that it had to escape by a backslash at the start of the line. By bytes: a combining mark
         // behind it makes another character of a backslash.
-        let backslash = UInt8(ascii: "\\")
         let escaped = name.utf8.flatMap { $0 == backslash ? [backslash, backslash] : [$0] }
         var contents = Array((comments + [""]).joined(separator: "\n").utf8)
         if escaped.count > name.utf8.count { contents.append(backslash) }
@@ -53,18 +58,41 @@ package struct ReceiptFile: Hashable, Sendable {
     package static func digest(in contents: [UInt8]) -> SHA256Digest? {
         let lines = contents.split(separator: UInt8(ascii: "\n"))
         guard let line = lines.first(where: { $0.first != UInt8(ascii: "#") }) else { return nil }
-        let stated = line.first == UInt8(ascii: "\\") ? line.dropFirst() : line
-        return SHA256Digest(hex: String(decoding: stated.prefix(64), as: UTF8.self))
+        let stated = line.first == backslash ? line.dropFirst() : line
+        return SHA256Digest(hex: String(decoding: stated.prefix(digestCount), as: UTF8.self))
     }
 
     /// Reads what `contents` gave; `nil` for anything else.
-    package init?(parsing contents: [UInt8], name: String) {
-        guard let digest = Self.digest(in: contents), let text = String(validating: contents, as: UTF8.self) else {
-            return nil
-        }
-        let comments = text.split(separator: "\n").filter { $0.hasPrefix("#") }.map(String.init)
-        let file = ReceiptFile(digest: digest, name: name, comments: comments)
+    package init?(parsing contents: [UInt8]) {
+        let lines = contents.split(separator: UInt8(ascii: "\n"))
+        guard let digest = Self.digest(in: contents), let last = lines.last,
+            lines.dropLast().allSatisfy({ $0.first == UInt8(ascii: "#") })
+        else { return nil }
+        let file = ReceiptFile(
+            digest: digest, name: String(decoding: unescapedName(in: last), as: UTF8.self),
+            comments: lines.dropLast().map { String(decoding: $0, as: UTF8.self) })
         guard file.contents == contents else { return nil }
         self = file
     }
+
+    /// `nil` also if it is the receipt file of another name.
+    package init?(parsing contents: [UInt8], name: String) {
+        guard let file = ReceiptFile(parsing: contents), file.name.utf8.elementsEqual(name.utf8) else { return nil }
+        self = file
+    }
+}
+
+private let backslash = UInt8(ascii: "\\")
+/// Hexadecimal digits.
+private let digestCount = SHA256Digest.byteCount * 2
+
+/// Of a line for `sha256sum`, in which a leading backslash says that each backslash of the name is doubled.
+private func unescapedName(in line: ArraySlice<UInt8>) -> [UInt8] {
+    let isEscaped = line.first == backslash
+    var name: [UInt8] = []
+    var rest = line.dropFirst((isEscaped ? 1 : 0) + digestCount + "  ./".utf8.count)
+    while let byte = rest.popFirst() {
+        name.append(isEscaped && byte == backslash ? rest.popFirst() ?? byte : byte)
+    }
+    return name
 }

@@ -26,6 +26,15 @@ package struct UploadPath: Hashable, Sendable, CustomStringConvertible {
         try self.init(segments: segments)
     }
 
+    /// Reads what `description` gave.
+    package init(plain text: some StringProtocol) throws(UploadPathError) {
+        // By bytes: a combining mark at the start of a segment would hide the slash from a split by characters.
+        try self.init(
+            segments: text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+                String(decoding: $0, as: UTF8.self)
+            })
+    }
+
     /// As it stands in the file system and in a receipt.
     package var description: String { segments.joined(separator: "/") }
 
@@ -41,9 +50,12 @@ package struct UploadPath: Hashable, Sendable, CustomStringConvertible {
         guard segment.utf8.count <= mostSegmentBytes else { throw .tooLong(segment.utf8.count) }
         guard segment.unicodeScalars.allSatisfy({ !isDisallowed($0) }) else { throw .character }
         // By bytes: a combining mark behind it makes another character of a dot.
-        guard segment.utf8.first != UInt8(ascii: "."),
-            !segment.utf8.reversed().starts(with: receiptSuffix.utf8.reversed())
-        else { throw .reserved(segment) }
+        guard segment.utf8.first != UInt8(ascii: "."), !isReceiptName(segment) else { throw .reserved(segment) }
+    }
+
+    /// Whether a file of this name is the receipt of another.
+    package static func isReceiptName(_ name: String) -> Bool {
+        name.utf8.reversed().starts(with: receiptSuffix.utf8.reversed())
     }
 
     private static func isDisallowed(_ scalar: Unicode.Scalar) -> Bool {
