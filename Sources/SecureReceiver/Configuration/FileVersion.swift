@@ -29,9 +29,10 @@ struct FileVersion: Equatable, Sendable {
     }
 
     /// An editor that writes in place empties a file first; the disk may hold it up before it goes on. One that stays empty
-    /// for a second is meant to be.
+    /// for a second is meant to be, and so is one that was put in the other's place.
     func wasJustEmptied(since earlier: FileVersion?) -> Bool {
-        size == 0 && earlier.map { $0.size > 0 } ?? false && (-20...1_000).contains(age)
+        guard let earlier else { return false }
+        return size == 0 && earlier.size > 0 && inode == earlier.inode && (-20...1_000).contains(age)
     }
 
     static func == (left: FileVersion, right: FileVersion) -> Bool {
