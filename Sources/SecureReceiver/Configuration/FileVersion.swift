@@ -6,8 +6,14 @@ struct FileVersion: Equatable, Sendable {
     private let size: Int64
     private let modified: [Int]
     private let changed: [Int]
+    /// Milliseconds since it was written; below zero if the clock was set back since.
+    private let age: Int
+
     /// Written so shortly before this look that a further change right after it might not show in its times.
-    let isRecent: Bool
+    var isRecent: Bool {
+        // The kernel's time stamps move in ticks of up to 10 ms.
+        (-20...20).contains(age)
+    }
 
     /// `nil` if there is no such file.
     init?(_ path: String) {
@@ -19,9 +25,14 @@ struct FileVersion: Equatable, Sendable {
         changed = [status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
-        // The kernel's time stamps move in ticks of up to 10 ms.
-        let age = (now.tv_sec - changed[0]) * 1_000 + (now.tv_nsec - changed[1]) / 1_000_000
-        isRecent = (-20...20).contains(age)
+        age = (now.tv_sec - changed[0]) * 1_000 + (now.tv_nsec - changed[1]) / 1_000_000
+    }
+
+    /// An editor that writes in place empties a file first; the disk may hold it up before it goes on. One that stays empty
+    /// for a second is meant to be, and so is one that was put in the other's place.
+    func wasJustEmptied(since earlier: FileVersion?) -> Bool {
+        guard let earlier else { return false }
+        return size == 0 && earlier.size > 0 && inode == earlier.inode && (-20...1_000).contains(age)
     }
 
     static func == (left: FileVersion, right: FileVersion) -> Bool {

@@ -67,11 +67,17 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     }
 
     private func reload(_ state: inout State, _ versions: [FileVersion?], isAsked: Bool = false) {
+        // Its writer is about to fill it: until then nobody is to be refused by what is not there yet.
+        let isEmptied = zip(versions, state.versions).contains { $0?.wasJustEmptied(since: $1) ?? false }
+        guard isAsked || !isEmptied else { return }
+        let loaded = Result { try load(state.value) }
+        // Changed while it was read, it may be neither the old nor the new: the next look decides.
+        guard isAsked || paths.map({ FileVersion($0) }) == versions else { return }
         let isChange = versions != state.versions
         state.versions = versions
         state.triedAt = .now
         do {
-            state.value = try load(state.value)
+            state.value = try loaded.get()
             if isAsked || isChange || state.failure != nil {
                 logger.info(
                     "\(what) reloaded",
