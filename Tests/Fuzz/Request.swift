@@ -8,6 +8,7 @@ import NIOHTTP1
 import OpenSSL
 import Synchronization
 import UploadProtocol
+import UploadStore
 
 @testable import SecureReceiver
 
@@ -16,14 +17,36 @@ import UploadProtocol
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzRequest(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     for head in heads(UnsafeBufferPointer(start: start, count: count)) {
-        guard let head = try? RequestHead(head) else { continue }
-        guard case .upload(let upload) = try? admission.decide(head, from: pi, now: signedAt) else { continue }
-        accepted.add(1, ordering: .relaxed)
-        precondition(upload.pi == pi && upload.digest == signedDigest && head.method == "PUT")
-        precondition(head.authority == "127.0.0.1:3500" && signedPaths.contains("\(upload.path)"))
-        precondition(upload.modified == nil || upload.modified == signedModified)
+        guard let head = try? RequestHead(head), let decision = try? admission.decide(head, from: pi, now: signedAt)
+        else { continue }
+        check(decision, head)
     }
     return 0
+}
+
+private func check(_ decision: Admission.Decision, _ head: RequestHead) {
+    guard decision.isSigned else { return precondition(head.path == "/") }
+    accepted.add(1, ordering: .relaxed)
+    precondition(head.authority == "127.0.0.1:3500")
+    switch decision {
+    case .answer: break
+    case .upload(let upload):
+        precondition(head.method == "PUT")
+        check(upload.file)
+    case .part(let part):
+        precondition(head.method == "PATCH" && part.key == signedKey && part.digest == signedPart)
+        precondition(part.offset == 5 && part.isLast)
+    case .question(.announce(let file, _)):
+        precondition(head.method == "POST" && file.size == 11)
+        check(file)
+    case .question(.status(let key)): precondition(head.method == "HEAD" && key == signedKey)
+    case .question(.cancel): preconditionFailure("pi-01 signed no DELETE")
+    }
+}
+
+private func check(_ file: AnnouncedFile) {
+    precondition(file.pi == pi && file.digest == signedDigest && signedPaths.contains("\(file.path)"))
+    precondition(file.modified == nil || file.modified == signedModified)
 }
 
 /// Of those of the corpus, at the least: a run in which none was accepted has shown nothing.
@@ -39,7 +62,11 @@ private let pi = PiName("pi-01")!
 private let signedAt: Int64 = 1_785_000_000
 private let signedModified: Int64 = 1_784_999_400
 private let signedPaths: Set<String> = ["station3.json", "2026/Messung für Süd.csv"]
-private let signedDigest = SHA256.digest(of: Array("{\"t\":21.5}\n".utf8))
+private let signedContent = Array("{\"t\":21.5}\n".utf8)
+private let signedDigest = SHA256.digest(of: signedContent)
+private let signedPart = SHA256.digest(of: Array(signedContent[5...]))
+private let signedKey = PartialKey(
+    pi: pi, id: UploadID("55122b4976a3266816f7ff44fda47a0d16147c2e8bcadea0921fe100f80a3f46")!)
 
 /// One that knows pi-01 by the secret with which the corpus is signed.
 private let admission: Admission = {
