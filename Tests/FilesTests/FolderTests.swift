@@ -49,38 +49,6 @@ struct FolderTests {
         #expect(folder.files() == ["kept/file"])
     }
 
-    @Test("that is exchanged for a link while it is removed costs nothing that the link leads to")
-    func race() async throws {
-        try folder.write([1], to: "kept/file")
-        #expect(symlink(folder("kept"), folder("link")) == 0)
-        let name = folder("gone/zz")
-        let (aside, link) = (folder("aside"), folder("link"))
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                while !Task.isCancelled {
-                    guard rename(name, aside) == 0 else { continue }
-                    rename(link, name)
-                    rename(name, link)
-                    rename(aside, name)
-                }
-            }
-            for _ in 1...1000 {
-                try makeFolder(folder("gone"), mode: 0o700)
-                _ = try? makeFolder(name, mode: 0o700)
-                // What is moved meanwhile may be missed.
-                try? removeTree(folder("gone"))
-                for rest in [aside, link] {
-                    unlink(rest)
-                    rmdir(rest)
-                }
-                try? removeTree(folder("gone"))
-                symlink(folder("kept"), link)
-            }
-            group.cancelAll()
-        }
-        #expect(try folder.read("kept/file") == [1])
-    }
-
     @Test("gets a new name, unless something has it")
     func move() throws {
         try folder.write([1], to: "a/file")
