@@ -3,12 +3,14 @@ import Glibc
 
 extension ParsableCommand {
     /// What `main()` of each command does: parses, runs, prints a failure in our form and ends with its exit code.
-    package static func runToExit() -> Never {
+    /// `preparing` comes before the run, and not where help is all that is asked for.
+    package static func runToExit(preparing: () throws -> Void = {}) -> Never {
         occupyStandardDescriptors()
         // A reader that went away (`| head`) must not end the work half way.
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
+            try preparing()
             try command.run()
             Glibc.exit(ExitStatus.success.rawValue)
         } catch let failure as CommandFailure {

@@ -1,7 +1,7 @@
 package import Glibc
 
 /// Makes a folder with exactly that mode, durably; `false` if there is a folder (or a link to one) already, which is
-/// left as it is. Root's belongs to the owner of the folder that it is in. Throws EEXIST if something else has the name. `isDurable`: as for `writeNewFile`.
+/// left as it is. Throws EEXIST if something else has the name. `isDurable`: as for `writeNewFile`.
 @discardableResult
 package func makeFolder(_ path: String, mode: mode_t, isDurable: Bool = true) throws(SystemCallError) -> Bool {
     guard mkdir(path, mode) == 0 else {
@@ -9,12 +9,10 @@ package func makeFolder(_ path: String, mode: mode_t, isDurable: Bool = true) th
         guard error.code == EEXIST, try fileStatus(path, followingLinks: true)?.isFolder == true else { throw error }
         return false
     }
-    // The umask took bits away.
-    guard chmod(path, mode) == 0 else { throw SystemCallError("set the mode of", path) }
-    if let owner = ownerForRoot(in: directory(of: path)) {
-        // EPERM: a file system without owners, as on a stick.
-        guard lchown(path, owner.user, owner.group) == 0 || errno == EPERM else {
-            throw SystemCallError("set the owner of", path)
+    // The umask took bits away, perhaps even our own right to open it. It may have been exchanged for a link meanwhile.
+    if try fileStatus(path)?.permissions != mode {
+        guard fchmodat(AT_FDCWD, path, mode, AT_SYMLINK_NOFOLLOW) == 0 else {
+            throw SystemCallError("set the mode of", path)
         }
     }
     if isDurable { try synchronizeDirectory(of: path) }
@@ -43,6 +41,22 @@ extension stat {
 package func namesInFolder(_ path: String) throws(SystemCallError) -> [String] {
     guard let stream = opendir(path) else { throw SystemCallError("read the folder", path) }
     defer { closedir(stream) }
+    return try names(in: stream, path)
+}
+
+func namesInFolder(_ folder: FileDescriptor) throws(SystemCallError) -> [String] {
+    // The stream closes what it was made of.
+    let copy = fcntl(folder.number, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0, let stream = fdopendir(copy) else {
+        let error = SystemCallError("read the folder", folder.path)
+        if copy >= 0 { close(copy) }
+        throw error
+    }
+    defer { closedir(stream) }
+    return try names(in: stream, folder.path)
+}
+
+private func names(in stream: OpaquePointer, _ path: String) throws(SystemCallError) -> [String] {
     var names: [String] = []
     while true {
         // Only errno tells an error from the end (readdir(3)).
@@ -57,17 +71,6 @@ package func namesInFolder(_ path: String) throws(SystemCallError) -> [String] {
     }
     guard errno == 0 else { throw SystemCallError("read the folder", path) }
     return names.sorted()
-}
-
-/// Removes a file, or a folder with all that is in it, following no link; nothing happens if there is none.
-package func removeTree(_ path: String) throws(SystemCallError) {
-    guard let status = try fileStatus(path) else { return }
-    if status.isFolder {
-        for name in try namesInFolder(path) { try removeTree("\(path)/\(name)") }
-        guard rmdir(path) == 0 else { throw SystemCallError("remove the folder", path) }
-    } else {
-        guard unlink(path) == 0 else { throw SystemCallError("remove", path) }
-    }
 }
 
 /// Gives a file a new name in the same file system, durably; does the rest of it if an earlier call was interrupted.

@@ -3,6 +3,6 @@ import CommandSupport
 @main
 enum Main {
     static func main() {
-        ProvisionCommand.runToExit()
+        ProvisionCommand.runToExit { try Account.becomeOwner(of: ".") }
     }
 }

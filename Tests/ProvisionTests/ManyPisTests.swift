@@ -27,6 +27,14 @@ struct ManyPisTests {
         #expect(lab.said.contains { $0.hasPrefix("Made 20 Pis, pi-01 to pi-20, with certificates until ") })
     }
 
+    @Test("removes what interrupted copies left, but no folder of such a name")
+    func remains() throws {
+        try lab.folder.write([1], to: "stick/.north.tar.gz.new")
+        try lab.folder.write([1], to: "stick/.south.tar.gz.new/file")
+        try lab.newPi("west", out: lab.folder("stick"))
+        #expect(lab.folder.files(below: "stick") == [".south.tar.gz.new/file", "west.tar.gz"])
+    }
+
     @Test("takes the free numbers of a series, of which a name may be the beginning")
     func series() throws {
         try lab.newPi("roof-02")

@@ -33,24 +33,70 @@ struct OwnershipTests {
             in: lab.folder.path, environment: ["PATH": "\(programs.path):/usr/bin:/bin"])
     }
 
-    @Test("also of what one sudo makes in it")
+    private func asRoot(_ command: String, environment: [String: String] = [:]) async throws -> Program.Outcome {
+        try await Program.run(
+            "provision", command.split(separator: " ").map(String.init), in: lab.folder.path, environment: environment)
+    }
+
+    @Test("whom root becomes for good, so that nothing in it is root's")
     func sudo() async throws {
-        try lab.newPi("north", out: lab.folder("stick"))
-        try lab.newPi(count: 10)
-        try lab.rotate("north")
-        try lab.renew(.all)
-        try lab.bundle("north")
-        try lab.renew(.receiver, newKey: true)
-        try lab.revoke("pi-03")
+        for command in [
+            "new-pi north --out stick", "new-pi --count 10", "rotate north", "renew --all", "bundle north",
+            "renew --server --new-key", "revoke pi-03", "list",
+        ] {
+            let outcome = try await asRoot(command)
+            #expect(outcome.exitCode == 0, "\(command): \(outcome.errors)")
+            #expect(outcome.errors == "This folder belongs to nobody: working as nobody, not as root.\n")
+        }
         #expect(try strangers() == [])
         let check = try await asUser("provision check")
         #expect(check.exitCode == 1 && check.output.contains("north has 2 secrets"), "\(check.output)\(check.errors)")
         #expect(try await asUser("provision new-pi west").exitCode == 0)
     }
 
+    @Test("whose groups and home ssh gets")
+    func home() async throws {
+        _ = try await asUser("provision new-pi north")
+        try lab.folder.write(
+            "#!/bin/sh\necho \"$HOME $LOGNAME $(grep -E '^(Uid|Gid|Groups):' /proc/self/status | tr -s '\\t ' ' ' | tr '\\n' ' ')\"\n"
+                .utf8, to: "bin/ssh")
+        #expect(chmod(lab.folder("bin/ssh"), 0o755) == 0)
+        let outcome = try await asRoot(
+            "bundle north --install pi@north", environment: ["PATH": "\(lab.folder("bin")):/usr/bin:/bin"])
+        let entry = try #require(getpwuid(user)?.pointee)
+        let seen = """
+            \(String(cString: entry.pw_dir)) nobody Uid: 65534 65534 65534 65534 Gid: 65534 65534 65534 65534 Groups: 65534
+            """
+        #expect(outcome.output.contains(seen), "\(outcome.output)\(outcome.errors)")
+    }
+
+    @Test("who cannot have root write elsewhere through a link")
+    func link() async throws {
+        let victim = try TemporaryFolder()
+        #expect(chmod(victim.path, 0o755) == 0)
+        #expect(symlink(victim.path, lab.folder("certs")) == 0)
+        #expect(lchown(lab.folder("certs"), user, user) == 0)
+        let inUsersFolder = try await asRoot("init")
+        #expect(inUsersFolder.exitCode != 0 && inUsersFolder.errors.contains("Permission denied"))
+        // As in /tmp: the folder is root's, the link is not.
+        #expect(chown(lab.folder.path, 0, 0) == 0)
+        for command in ["init", "new-pi"] {
+            let inOwnFolder = try await asRoot(command)
+            #expect(inOwnFolder.exitCode == 78, "\(command)")
+            #expect(
+                inOwnFolder.errors.hasPrefix("certs is a link of somebody else's: it belongs to nobody\n"),
+                "\(inOwnFolder.errors)")
+        }
+        #expect(try fileStatus(victim.path)?.permissions == 0o755)
+        #expect(try namesInFolder(victim.path) == [])
+        // One's own is one's own choice.
+        #expect(lchown(lab.folder("certs"), 0, 0) == 0)
+        #expect(try await asRoot("init").exitCode == 0)
+    }
+
     @Test("and check names what is another's, with the command that gives it back")
     func strange() async throws {
-        try lab.newPi("north")
+        #expect(try await asUser("provision new-pi north").exitCode == 0)
         for name in ["pis/north", "pis/north/pi.pem", "certs/ca.key", "received_files"] {
             #expect(chown(lab.folder(name), 0, 0) == 0)
         }
@@ -73,7 +119,7 @@ struct OwnershipTests {
 
     @Test("who is told where the deployment is another's, or a file is closed to its own owner")
     func closed() async throws {
-        try lab.newPi("north")
+        #expect(try await asUser("provision new-pi north").exitCode == 0)
         #expect(chmod(lab.folder("pis/north/secret.py"), 0) == 0)
         let own = try await asUser("provision check")
         #expect(own.exitCode == 65)

@@ -5,8 +5,9 @@ import Glibc
 // Apart from the rest: where CLinux is imported, its `stat` can hide Glibc's.
 
 /// Gives `copy` the access control list of the file `path` (acl(5)), or takes away what its folder gave it if that has
-/// none: the receiver may owe its right to read to the list alone.
-func copyAccessList(of path: String, to copy: FileDescriptor) throws(SystemCallError) {
+/// none: the receiver may owe its right to read to the list alone. `false` if there is none; with one goes the mode.
+@discardableResult
+func copyAccessList(of path: String, to copy: FileDescriptor) throws(SystemCallError) -> Bool {
     let name = "system.posix_acl_access"
     let original = try FileDescriptor(opening: path, O_RDONLY | O_NOFOLLOW)
     // setxattr(2) takes no larger value.
@@ -17,4 +18,5 @@ func copyAccessList(of path: String, to copy: FileDescriptor) throws(SystemCallE
     // None on the one, none on the other, or a file system that has none.
     let isFailure = size >= 0 ? result != 0 : result != 0 && ![ENODATA, EOPNOTSUPP].contains(errno)
     if isFailure { throw SystemCallError("keep the access control list of", path) }
+    return size >= 0
 }

@@ -37,8 +37,12 @@ struct CertificateChange {
         let file = try FileDescriptor(opening: staged, O_RDONLY)
         let own = try file.status()
         try copyAccessList(of: path, to: file)
-        guard (own.st_uid, own.st_gid) != (old.st_uid, old.st_gid) else { return }
-        guard fchown(file.number, old.st_uid, old.st_gid) == 0 else { throw SystemCallError("keep the owner of", path) }
+        if (own.st_uid, own.st_gid) != (old.st_uid, old.st_gid) {
+            guard fchown(file.number, old.st_uid, old.st_gid) == 0 else {
+                throw SystemCallError("keep the owner of", path)
+            }
+        }
+        // Once more: a list that a power cut takes away would shut the receiver out.
         try file.synchronize()
     }
 

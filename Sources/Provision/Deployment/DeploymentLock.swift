@@ -8,8 +8,9 @@ final class DeploymentLock {
     /// Waits while another run has it. `waiting` is called once before that. Whoever gets it finds no change half made.
     init(_ deployment: Deployment, waiting: () -> Void) throws {
         try deployment.refuseInsideAnother()
+        try deployment.refuseForeignLinks()
         try makeFolder(deployment.certificates, mode: 0o700)
-        file = try Self.open(deployment.lock, O_RDWR | O_CREAT)
+        file = try Self.create(deployment.lock) ?? Self.open(deployment.lock, O_RDWR)
         try acquire(LOCK_EX, waiting)
         try CertificateChange.finishInterrupted(deployment)
         try removeTemporaries(deployment)
@@ -31,22 +32,31 @@ final class DeploymentLock {
 
     /// Only waits until no other run changes the folder, and keeps it so; `nil` where none ever has. Changes nothing.
     init?(reading deployment: Deployment, waiting: () -> Void) throws {
+        try deployment.refuseForeignLinks()
         guard try fileStatus(deployment.lock) != nil else { return nil }
         file = try Self.open(deployment.lock, O_RDONLY)
         try acquire(LOCK_SH, waiting)
     }
 
+    /// `nil` if it is there.
+    private static func create(_ path: String) throws(SystemCallError) -> FileDescriptor? {
+        let file: FileDescriptor
+        do throws(SystemCallError) {
+            file = try FileDescriptor(opening: path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+        } catch {
+            if error.code == EEXIST { return nil }
+            throw error
+        }
+        // The umask may have left nothing of the mode, for whoever comes next.
+        guard fchmod(file.number, 0o600) == 0 else { throw SystemCallError("set the mode of", path) }
+        return file
+    }
+
     private static func open(_ path: String, _ flags: Int32) throws -> FileDescriptor {
-        let isNew = try fileStatus(path) == nil
         // O_NONBLOCK: a FIFO of that name must not hold us up.
         let file = try FileDescriptor(opening: path, flags | O_NOFOLLOW | O_NONBLOCK, mode: 0o600)
         guard try file.status().isRegularFile else {
             throw UnusableFile(path: path, reason: "it is no regular file", hint: "remove it: rm -r \(path)")
-        }
-        if isNew {
-            // The umask may have left nothing of the mode, for whoever comes next.
-            guard fchmod(file.number, 0o600) == 0 else { throw SystemCallError("set the mode of", path) }
-            try giveToOwnerOfFolder(file)
         }
         return file
     }

@@ -128,8 +128,12 @@ struct IdentifierFile {
                     throw SystemCallError("keep the owner of", path)
                 }
             }
-            guard fchmod(file.number, status.permissions) == 0 else { throw SystemCallError("set the mode of", path) }
-            try copyAccessList(of: path, to: file)
+            // The group's bits of a list are its mask (acl(5)): as a mode they would open the file to the owning group.
+            if try !copyAccessList(of: path, to: file) {
+                guard fchmod(file.number, status.permissions) == 0 else {
+                    throw SystemCallError("set the mode of", path)
+                }
+            }
             try file.write(text)
             try file.synchronize()
             guard try fileStatus(path)?.isUnchanged(since: status) == true else {

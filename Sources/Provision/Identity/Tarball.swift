@@ -43,6 +43,8 @@ enum Tarball {
             Array(text.utf8) + [UInt8](repeating: 0, count: size - text.utf8.count)
         }
         let noOne = field(octal(0, 7), 8)
+        // Eleven digits end in the year 2242; a certificate may have any date.
+        let time = min(max(time, 0), 0o777_7777_7777)
         let front =
             field(path, 100) + field(octal(mode, 7), 8) + noOne + noOne + field(octal(size, 11), 12)
             + field(octal(time, 11), 12)
