@@ -66,6 +66,9 @@ struct RefusalTests {
             $0.fields = [("X-A", "b")]
             $0.components.append(CoveredComponent("X-A"))
         },
+        Case("a component with a name that no field has", 400, "malformed-request") {
+            $0.components.append(CoveredComponent("x-a b"))
+        },
         Case("no created", 401, "authentication-failed") { $0.set("created", nil) },
         Case("no keyid", 401, "authentication-failed") { $0.set("keyid", nil) },
         Case("another tag", 401, "authentication-failed") { $0.set("tag", .string("secure-download")) },

@@ -67,6 +67,9 @@ struct RequestSignature: Hashable, Sendable {
             guard case .string(let name) = item.rfc9651BareItem else {
                 throw Refusal(.malformedRequest, "A covered component is not a string.")
             }
+            guard !name.isEmpty, name.utf8.allSatisfy(isComponentByte) else {
+                throw Refusal(.malformedRequest, "A covered component has a name that no field can have.")
+            }
             guard item.rfc9651Parameters.isEmpty else {
                 throw Refusal(.authenticationFailed, "Parameters of covered components are not taken.")
             }
@@ -89,5 +92,15 @@ struct RequestSignature: Hashable, Sendable {
 
     private static func string(_ item: RFC9651BareItem?) -> String? {
         if case .string(let string)? = item { string } else { nil }
+    }
+}
+
+/// Of a field's name (RFC 9110, section 5.6.2) or of a derived component's.
+private func isComponentByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+        UInt8(ascii: "A")...UInt8(ascii: "Z"):
+        true
+    default: "@!#$%&'*+-.^_`|~".utf8.contains(byte)
     }
 }
