@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .client import certificate_key, is_signed
 
-NOTES = (".receiver/tmp", ".receiver/replacing")
+NOTES = (".receiver/tmp", ".receiver/replacing", ".receiver/creating")
 
 
 class Unsound(Exception):
