@@ -23,7 +23,7 @@ private func hint(for error: SystemCallError) -> String? {
     switch error.code {
     case ENOSPC, EDQUOT: "the disk is full: make room, then run this again; what is half made is put right then"
     case EROFS: "the disk may only be read; see: mount"
-    case EACCES, EPERM: "see whose it is: ls -ld \(error.path); in a deployment: provision check"
+    case EACCES, EPERM: "see whose it is: ls -ld \(quoted(error.path)); in a deployment: provision check"
     case ENOTDIR, EISDIR, ELOOP, EINVAL: "something else has that name; what is wrong names: provision check"
     default: nil
     }

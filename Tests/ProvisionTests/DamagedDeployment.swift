@@ -58,7 +58,24 @@ struct DamagedDeployment {
     func check() async throws -> [Report.Finding] {
         let outcome = try await shell("timeout 20 provision check --json")
         #expect([0, 1, 65].contains(outcome.exitCode), "\(outcome.exitCode) \(outcome.errors)")
-        return try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8)).findings
+        let findings = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8)).findings
+        for finding in findings { try await expectCommands(finding.mend) }
+        return findings
+    }
+
+    /// Each piece of a mend is a command that there is: prose stands behind a `#` alone.
+    private func expectCommands(_ mend: String) async throws {
+        let parsed = try await Program.run("/bin/sh", ["-n", "-c", mend])
+        #expect(parsed.exitCode == 0, "\(mend)")
+        let known = [
+            "cat", "chgrp", "chmod", "cp", "date", "install", "mkdir", "mv", "provision", "rm", "sed", "sudo", "tar",
+            "${EDITOR:-nano}",
+        ]
+        let commands = mend.hasPrefix("# ") ? "" : mend.split(separator: " # ").first ?? ""
+        for command in commands.split(separator: " && ") {
+            #expect(known.contains { command.hasPrefix("\($0) ") || command == $0 }, "\(mend)")
+            #expect(!command.contains(", "), "\(mend)")
+        }
     }
 
     /// Damages, looks, types what is named, and goes on with what check names then, until it is clean.
@@ -92,6 +109,6 @@ struct DamagedDeployment {
     /// Where words stand around it: the last one that is named.
     private static func command(in mend: String) -> String {
         if mend.hasSuffix(" --finish"), let end = mend.split(separator: ": ").last { return String(end) }
-        return mend.split(separator: "; else ").last.map(String.init) ?? mend
+        return mend.split(separator: "; if not: ").last.map(String.init) ?? mend
     }
 }

@@ -39,7 +39,9 @@ struct MendTests {
             Damage(
                 "rm pis/north.tar.gz; ln -s nowhere pis/north.tar.gz", "pis/north.tar.gz",
                 "rm -r pis/north.tar.gz && provision bundle north"),
-            Damage("cp pis/north.tar.gz pis/west.tar.gz", "pis/west.tar.gz", "rm -r pis/west.tar.gz"),
+            Damage(
+                "cp pis/north.tar.gz pis/west.tar.gz", "pis/west.tar.gz",
+                "mkdir -p -m 700 pis/.old && mv --backup=numbered -t pis/.old pis/west.tar.gz"),
         ])
     func tar(damage: Damage) async throws { try await lab.expectMended(damage) }
 
@@ -53,11 +55,13 @@ struct MendTests {
                 "rm -r pis/north pis/north.tar.gz; mkdir -m 700 pis/north.tar.gz", "pis/north",
                 "rm -r pis/north.tar.gz && provision renew north --new-key"),
             Damage(
-                "rm -r pis/north; echo x > pis/north", "pis/north", "rm -r pis/north && tar xzf pis/north.tar.gz -C pis"
+                "rm -r pis/north; echo x > pis/north", "pis/north",
+                "mkdir -p -m 700 pis/.old && mv --backup=numbered -t pis/.old pis/north && tar xzf pis/north.tar.gz -C pis"
             ),
             Damage(
                 "rm -r pis/north; ln -s nowhere pis/north", "pis/north",
-                "rm -r pis/north && tar xzf pis/north.tar.gz -C pis"),
+                "mkdir -p -m 700 pis/.old && mv --backup=numbered -t pis/.old pis/north && tar xzf pis/north.tar.gz -C pis"
+            ),
             Damage(": > pis/north/secret.py", "pis/north/secret.py", "tar xzf pis/north.tar.gz -C pis"),
             Damage(
                 "rm pis/north/secret.py; : > pis/north.tar.gz", "pis/north/secret.py", "provision renew north --new-key"
@@ -67,7 +71,7 @@ struct MendTests {
                 "rm -r pis/north/secret.py && tar xzf pis/north.tar.gz -C pis"),
             Damage(
                 "rm pis/north/pi.pem pis/north.tar.gz; mkdir pis/north/pi.pem pis/north.tar.gz", "pis/north/pi.pem",
-                "rm -r pis/north/pi.pem pis/north.tar.gz && provision renew north --new-key"),
+                "rm -r pis/north/pi.pem && rm -r pis/north.tar.gz && provision renew north --new-key"),
             Damage(
                 "rm pis/north/pi.pem; mkfifo pis/north/pi.pem", "pis/north/pi.pem",
                 "rm -r pis/north/pi.pem && tar xzf pis/north.tar.gz -C pis"),
@@ -85,12 +89,16 @@ struct MendTests {
                 "pis/north/secret.py", "provision rotate north"),
             Damage(
                 "echo 00000000000000aa north >> ids.txt; echo \"secret='00000000000000cc'\" > pis/north/secret.py; : > pis/north.tar.gz",
-                "pis/north/secret.py", "rm -r pis/north && rm -rf pis/north.tar.gz && provision renew north --new-key"),
+                "pis/north/secret.py",
+                "mkdir -p -m 700 pis/.old && mv --backup=numbered -t pis/.old pis/north pis/north.tar.gz && provision renew north --new-key"
+            ),
             Damage(
                 "rm pis/north/ca.pem; mkdir pis/north/ca.pem", "pis/north/ca.pem",
                 "rm -r pis/north/ca.pem && provision bundle north"),
             Damage("echo >> pis/north/ca.pem", "pis/north/ca.pem", "provision bundle north"),
-            Damage("touch \"pis/it's mine\"", "pis/it's mine", "mv -- 'pis/it'\\''s mine' .."),
+            Damage(
+                "touch \"pis/it's mine\"", "pis/it's mine",
+                "mkdir -p -m 700 pis/.old && mv --backup=numbered -t pis/.old 'pis/it'\\''s mine'"),
             Damage("mv pis elsewhere; echo x > pis", "pis", "mv pis pis.old && provision init"),
             Damage("rm -r pis", "pis", "provision init"),
         ])
@@ -104,30 +112,39 @@ struct MendTests {
             Damage(
                 "sed -n 's/ north$/ south/p' ids.txt >> ids.txt", "ids.txt", "provision rotate south --finish",
                 named: "rotate south --finish"),
-            Damage("sed -n 's/ north$/ west/p' ids.txt >> ids.txt", "ids.txt", "sed -i 5d ids.txt"),
-            Damage("sed -n 's/ north$//p' ids.txt >> ids.txt", "ids.txt", "sed -i 5d ids.txt"),
-            Damage("sed -n 's/ north$/ north/p' ids.txt >> ids.txt", "ids.txt", "sed -i 5d ids.txt"),
+            Damage("sed -n 's/ north$/ west/p' ids.txt >> ids.txt", "ids.txt", "sed -i '5s/^/# /' ids.txt"),
+            Damage("sed -n 's/ north$//p' ids.txt >> ids.txt", "ids.txt", "sed -i '5s/^/# /' ids.txt"),
+            Damage("sed -n 's/ north$/ north/p' ids.txt >> ids.txt", "ids.txt", "sed -i '5s/^/# /' ids.txt"),
             Damage("sed -i 's/ north$/ west/' ids.txt", "ids.txt", "sed -i '3s/\\bwest\\b/north/' ids.txt"),
             Damage(
                 "sed -i 's/ north$/ south/; t; s/.* south$//' ids.txt", "ids.txt",
                 "sed -i '3s/\\bsouth\\b/north/' ids.txt"),
             Damage(
                 "secret=$(sed -n 's/ north$//p' ids.txt); sed -i \"s/.* south/$secret south/\" ids.txt", "ids.txt",
-                "sed -i 4d ids.txt && provision restore south"),
+                "sed -i '4s/^/# /' ids.txt && provision restore south"),
             Damage(
                 "secret=$(sed -n 's/ north$//p' ids.txt); sed -i \"s/.* south/$secret south/\" ids.txt; cat pis/north/secret.py > pis/south/secret.py",
                 "ids.txt", "provision rotate south && provision rotate south --finish", named: "provision rotate south"),
             Damage(
                 "sed -i '/ north$/d' ids.txt", "pis/north", "provision restore north",
-                named: "else provision restore north"),
+                named: "if not: provision restore north"),
             Damage(
-                "sed -i '/ south$/d' ids.txt", "pis/south", "provision revoke south", named: "provision revoke south, "),
+                "sed -i '/ south$/d' ids.txt", "pis/south", "provision revoke south", named: "provision revoke south # "
+            ),
             Damage(
                 "sed -i '/ south$/d' ids.txt; : > pis/south/pi.pem", "pis/south",
-                "rm -r pis/south && rm -rf pis/south.tar.gz"),
+                "tar xzf pis/south.tar.gz -C pis && provision restore south",
+                named: "tar xzf pis/south.tar.gz -C pis # then, unless it was stolen: provision restore south"),
+            Damage(
+                "sed -i '/ south$/d' ids.txt; rm -r pis/south", "pis/south.tar.gz",
+                "tar xzf pis/south.tar.gz -C pis && provision restore south",
+                named: "tar xzf pis/south.tar.gz -C pis # then, unless it was stolen: provision restore south"),
+            Damage(
+                "sed -i '/ south$/d' ids.txt; : > pis/south/pi.pem; : > pis/south.tar.gz", "pis/south",
+                "mkdir -p -m 700 pis/.old && mv --backup=numbered -t pis/.old pis/south pis/south.tar.gz"),
             Damage(
                 "sed -n 's/ south$//p' ids.txt > x; provision revoke south; cat x >> ids.txt; rm x", "ids.txt",
-                "sed -i 5d ids.txt"),
+                "sed -i '5s/^/# /' ids.txt"),
             Damage("echo 00000000000000aa >> ids.txt", "ids.txt", "provision import ids.txt"),
             Damage(
                 "echo '00000000000000aa Pi!' >> ids.txt", "ids.txt", "sed -i 5d ids.txt",
@@ -140,15 +157,17 @@ struct MendTests {
                 "cp --remove-destination \"$(readlink -f ids.txt)\" ids.txt"),
             Damage(
                 "mv ids.txt ../ids.txt; ln -s nowhere ids.txt", "ids.txt", "rm ids.txt && mv ../ids.txt .",
-                named: "rm ids.txt, and put the file back"),
+                named: "rm ids.txt # then put the file back"),
             Damage(
                 "rm ids.txt", "ids.txt",
                 "install -m 600 /dev/null ids.txt; provision restore north; provision restore south",
-                named: "install -m 600 /dev/null ids.txt, then provision restore"),
+                named:
+                    "install -m 600 /dev/null ids.txt, and then provision restore <name> for each Pi that may still send; not"
+            ),
             Damage(
                 "rm ids.txt; mkdir -m 700 ids.txt", "ids.txt",
-                "rm -r ids.txt && install -m 600 /dev/null ids.txt; provision restore north; provision restore south",
-                named: "rm -r ids.txt && install -m 600 /dev/null ids.txt, then provision restore"),
+                "mv ids.txt ids.txt.old && install -m 600 /dev/null ids.txt; provision restore north; provision restore south",
+                named: "mv ids.txt ids.txt.old && install -m 600 /dev/null ids.txt, and then provision restore"),
             Damage(
                 "rm ids.txt; mkfifo ids.txt", "ids.txt", "rm -r ids.txt && mv ../copy/ids.txt .",
                 named: "put it back from your copy"),
@@ -184,8 +203,8 @@ struct MendTests {
                 named: "put it back from your copy of certs/"),
             Damage(
                 "rm certs/ca.key; mkfifo -m 600 certs/ca.key", "certs/ca.key",
-                "rm -r certs/ca.key && cp -p ../copy/certs/ca.key certs/",
-                named: "rm -r certs/ca.key, and put it back from your copy of certs/"),
+                "mv certs/ca.key certs/ca.key.old && cp -p ../copy/certs/ca.key certs/",
+                named: "mv certs/ca.key certs/ca.key.old # then put it back from your copy of certs/"),
             Damage(
                 "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out certs/ca.key", "certs/ca.key",
                 "cp -p ../copy/certs/ca.key certs/", named: "put it back from your copy of certs/"),
@@ -211,12 +230,12 @@ struct MendTests {
             Damage("rm certs/.lock; mkdir certs/.lock", "certs/.lock", "rm -r certs/.lock"),
             Damage("rm certs/.lock; ln -s nowhere certs/.lock", "certs/.lock", "rm -r certs/.lock"),
             Damage(
-                "mv certs ../certs; echo x > certs", "certs", "rm certs && mv ../certs .",
-                named: "rm certs, and put it back from your copy"),
+                "mv certs ../certs; echo x > certs", "certs", "mv certs certs.old && mv ../certs .",
+                named: "mv certs certs.old # then put it back from your copy"),
             Damage("chmod 777 certs/receiver", "certs/receiver", "chmod go-w certs/receiver"),
             Damage(
-                "touch certs/receiver/mine", "certs/receiver/mine", "rm -r 'certs/receiver/mine'",
-                named: "if there is none: rm -r 'certs/receiver/mine'"),
+                "touch certs/receiver/mine", "certs/receiver/mine", "rm -r certs/receiver/mine",
+                named: "If there is none: rm -r certs/receiver/mine"),
             Damage("mkdir certs/.change.new", "certs/.change.new", "provision init"),
             Damage(
                 "mkdir certs/.change; cp ../copy/certs/server.pem certs/.change/", "certs/.change", "provision init"),
@@ -255,7 +274,7 @@ struct MendTests {
             Damage(
                 "rmdir received_files; ln -s nowhere received_files", "received_files",
                 "rm received_files && provision init",
-                named: "mount it; to begin with an empty one: rm received_files && provision init"),
+                named: "# mount it. To begin with an empty one: rm received_files && provision init"),
             Damage("chmod 777 received_files", "received_files", "chmod o-w received_files"),
             Damage("chmod 777 .", ".", "chmod o-w ."),
         ])

@@ -10,7 +10,7 @@ import UploadProtocol
 
 /// What `check` names for a Pi that has two secrets: first the Pi gets the new one.
 func endOfRotation(_ name: String) -> String {
-    "provision bundle \(name), bring it to the Pi, and once that has sent something: provision rotate \(name) --finish"
+    "provision bundle \(name) # bring it to the Pi, and once that has sent something: provision rotate \(name) --finish"
 }
 
 /// A deployment of one test's own, in a folder of its own.

@@ -61,8 +61,16 @@ enum RemoteInstallation {
     }
 }
 
-/// `text` as one word for a POSIX shell.
+/// `text` as one word for a POSIX shell; as it is where nothing in it means anything to one.
 func quoted(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        default: "_./-".utf8.contains(byte)
+        }
+    }
+    if isPlain, !text.isEmpty { return text }
     var quoted = "'"
     for character in text.unicodeScalars {
         if character == "'" { quoted += "'\\''" } else { quoted.unicodeScalars.append(character) }

@@ -45,7 +45,8 @@ struct AccessCheck {
         }
         let mend =
             path == deployment.identities
-            ? "mv \(path) \(path).old && provision init" : "rm \(path), and put it back from your copy"
+            ? "mv \(quoted(path)) \(quoted("\(path).old")) && provision init"
+            : "mv \(quoted(path)) \(quoted("\(path).old")) # then put it back from your copy"
         obstacles.append(
             .error(path, own.isRegularFile ? "it is a file, not a folder" : "it leads to no folder", mend: mend))
     }
@@ -54,11 +55,12 @@ struct AccessCheck {
     private mutating func look(at path: String) {
         guard let status = try? fileStatus(path) else { return }
         if isStrange(path, status) {
-            // What is in it goes with it.
-            return strangers.append(path)
+            strangers.append(path)
+            // What is in it goes with it; but in certs, some files may be the receiver's.
+            if path != deployment.certificates { return }
         }
         if status.st_uid == owner, !mayRead(status) {
-            let finding = Finding.error(path, "its own owner may not read it", mend: "chmod u+rwX \(path)")
+            let finding = Finding.error(path, "its own owner may not read it", mend: "chmod u+rwX \(quoted(path))")
             if geteuid() == 0 { findings.append(finding) } else { obstacles.append(finding) }
         }
         guard status.isFolder, let names = try? namesInFolder(path) else { return }
@@ -88,16 +90,24 @@ struct AccessCheck {
     private mutating func ownership(_ me: uid_t) {
         guard let first = strangers.first, let status = try? fileStatus(first) else { return }
         let others = strangers.count > 1 ? " (and \(strangers.count - 1) more)" : ""
-        // Few by their names; of many the folders, whose other files are the owner's anyway.
-        let subjects = strangers.count <= 8 ? strangers : Array(Set(strangers.map(topFolder))).sorted()
+        let user = quoted(userName(owner))
+        func change(_ option: String, _ paths: [String]) -> String {
+            "sudo chown \(option) \(user) \(paths.map(quoted).joined(separator: " "))"
+        }
+        // Few by their names; of many Pis the folder, whose other files are the owner's anyway.
+        let whole = strangers.filter { $0 != deployment.certificates }
+        let subjects = whole.count <= 8 ? whole : Array(Set(whole.map(topFolder))).sorted()
+        let commands =
+            (whole.count < strangers.count ? [change("-h", [deployment.certificates])] : [])
+            + (subjects.isEmpty ? [] : [change("-hR", subjects)])
         let finding = Finding.error(
             first, "it belongs to \(userName(status.st_uid)), not to \(userName(owner))\(others)",
-            mend: "sudo chown -hR \(userName(owner)) \(subjects.joined(separator: " "))")
+            mend: commands.joined(separator: " && "))
         if strangers.allSatisfy(isReadable) { findings.append(finding) } else { obstacles.append(finding) }
     }
 
     private func topFolder(_ path: String) -> String {
-        [deployment.certificates, deployment.identities].first { path.hasPrefix("\($0)/") } ?? path
+        path.hasPrefix("\(deployment.identities)/") ? deployment.identities : path
     }
 }
 

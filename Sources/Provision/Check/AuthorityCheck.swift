@@ -39,7 +39,7 @@ struct AuthorityCheck {
         let change = AuthorityChangeStage(of: deployment)
         let mend = change?.command ?? "provision renew --ca"
         if let change {
-            findings.append(.warning(deployment.nextAuthorityCertificate, change.words, mend: change.command))
+            findings.append(underWay(change))
         }
         // The receiver may be another user.
         let open = try? permissions(path, forbidden: 0o022, mend: "go-w", "others may change whom to trust")
@@ -48,6 +48,32 @@ struct AuthorityCheck {
             ending(root, path, now: now, days: Self.warningDays, mend: mend) + profile(of: root)
         }
         findings += [deployment.authorityKey, deployment.nextAuthorityKey].flatMap { key($0) }
+    }
+
+    /// Names no command that would refuse what is there of the change.
+    private func underWay(_ change: AuthorityChangeStage) -> Finding {
+        let (mark, key) = (deployment.nextAuthorityCertificate, deployment.nextAuthorityKey)
+        guard (try? fileStatus(mark)) ?? nil != nil else { return .warning(key, change.words, mend: change.command) }
+        let anew = "to begin with another: mv \(quoted(mark)) \(quoted("\(mark).old")) && provision renew --ca"
+        guard let next = change.next else {
+            return .error(
+                mark, "it holds no certificate in PEM: it tells which root is taking over",
+                mend: """
+                    # put it back from your copy: it is the last certificate in \(deployment.authorityCertificate). If there \
+                    is none, \(anew)
+                    """)
+        }
+        guard roots.isEmpty || roots.contains(where: { $0.fingerprint == next.fingerprint }) else {
+            return .error(
+                mark, "\(deployment.authorityCertificate) lacks this root, which is taking over",
+                mend: "cat \(quoted(mark)) >> \(quoted(deployment.authorityCertificate))")
+        }
+        guard change.isFinishing || (try? fileStatus(key, followingLinks: true)) ?? nil != nil else {
+            return .warning(
+                mark, "a new authority is taking the place of the old one, and its key \(key) is not here",
+                mend: "# copy the key back, and then: \(change.command). If it is lost, \(anew)")
+        }
+        return .warning(mark, change.words, mend: change.command)
     }
 
     /// From a Pi that has it whole.
@@ -60,9 +86,9 @@ struct AuthorityCheck {
                 let root = roots.first, LeafProfile.trustDomain(of: root) != nil,
                 key.map({ key in roots.contains { $0.isPaired(with: key) } }) ?? true
             else { continue }
-            return clearing([path], "install -m 644 \(copy) \(path)")
+            return clearing([path], "install -m 644 \(quoted(copy)) \(quoted(path))")
         }
-        return "put it back from your copy of \(deployment.certificates)/"
+        return "# put it back from your copy of \(deployment.certificates)/"
     }
 
     private func profile(of root: Certificate) -> [Finding] {
@@ -82,7 +108,7 @@ struct AuthorityCheck {
         let place = "put it back from your copy of \(deployment.certificates)/"
         // A copy that is written into a FIFO would wait for ever.
         let isRegular = (try? fileStatus(path))?.isRegularFile ?? true
-        let putBack = isRegular ? place : "rm -r \(path), and \(place)"
+        let putBack = isRegular ? "# \(place)" : "mv \(quoted(path)) \(quoted("\(path).old")) # then \(place)"
         do {
             // Kept elsewhere, on a stick perhaps that a link leads to: that is wise.
             guard try fileStatus(path, followingLinks: true) != nil else { return [] }

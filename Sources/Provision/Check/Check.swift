@@ -38,7 +38,7 @@ struct Check {
             var findings = access.findings + (try folders()) + remains.findings
             // In the middle of a change they do not fit one another.
             if !remains.holdsCertificates { findings += authority.findings + (try receiver.findings()) }
-            findings += identifiers.findings
+            findings += identifiers.findings + ReceiverGroup(deployment).findings()
             if !remains.holdsCertificates { findings += try pis.findings() }
             return CheckReport(findings: findings, pis: try pis.names().count)
         }
@@ -59,10 +59,11 @@ struct Check {
             deployment.folder, forbidden: S_IWOTH, mend: "o-w", "everyone may change what is in it")
         // A group may pass through, the receiver's if it runs as a user of its own: each file in it has a mode of its own.
         findings += try permissions(
-            deployment.certificates, forbidden: 0o067, mend: "g-rw,o=", "others may look into it")
+            deployment.certificates, forbidden: 0o067, mend: ReceiverGroup(deployment).excess("g-rw"),
+            "others may look into it")
         findings += try permissions(deployment.identities, forbidden: 0o077, mend: "go=", "others may look into it")
         if try !isRegularOrMissing(deployment.lock) {
-            findings.append(.error(deployment.lock, "it is no regular file", mend: "rm -r \(deployment.lock)"))
+            findings.append(.error(deployment.lock, "it is no regular file", mend: "rm -r \(quoted(deployment.lock))"))
         }
         if try fileStatus(deployment.identities) == nil {
             findings.append(.error(deployment.identities, "it is missing", mend: "provision init"))
@@ -77,7 +78,7 @@ struct Check {
                 return [
                     .error(
                         path, "it points at nothing, so the receiver does not start: is a disk not mounted?",
-                        mend: "mount it; to begin with an empty one: rm \(path) && provision init")
+                        mend: "# mount it. To begin with an empty one: rm \(quoted(path)) && provision init")
                 ]
             }
             return [.error(path, "it is missing, so the receiver does not start", mend: "provision init")]
@@ -86,7 +87,7 @@ struct Check {
             return [
                 .error(
                     path, "it is no folder, so the receiver does not start",
-                    mend: "mv \(path) \(path).old && provision init")
+                    mend: "mv \(quoted(path)) \(quoted("\(path).old")) && provision init")
             ]
         }
         return try permissions(path, forbidden: S_IWOTH, mend: "o-w", "everyone may change what was uploaded")
@@ -124,7 +125,7 @@ func permissions(_ path: String, forbidden: mode_t, mend: String, _ meaning: Str
         return []
     }
     let mode = String(status.permissions, radix: 8)
-    return [.error(path, "\(meaning) (mode \(mode))", mend: "chmod \(mend) \(path)")]
+    return [.error(path, "\(meaning) (mode \(mode))", mend: "chmod \(mend) \(quoted(path))")]
 }
 
 /// `command`, after what cannot be replaced has been removed: what is no file though it should be, or is huge.
@@ -133,7 +134,16 @@ func clearing(_ paths: [String], _ command: String) -> String {
         guard let status = try? fileStatus(path) else { return false }
         return !status.isRegularFile || status.st_size > 1 << 20
     }
-    return obstacles.isEmpty ? command : "rm -r \(obstacles.joined(separator: " ")) && \(command)"
+    return obstacles.isEmpty ? command : "rm -r \(obstacles.map(quoted).joined(separator: " ")) && \(command)"
+}
+
+extension Deployment {
+    /// Moves what may hold a key where nothing looks for it, and nothing overwrites it: its last copy perhaps.
+    func settingAside(_ paths: [String]) -> String {
+        let old = quoted("\(identities)/.old")
+        let present = paths.filter { (try? fileStatus($0)) ?? nil != nil }.map(quoted).joined(separator: " ")
+        return "mkdir -p -m 700 \(old) && mv --backup=numbered -t \(old) \(present)"
+    }
 }
 
 /// The way in which a file's reading failed, for the middle of a line.

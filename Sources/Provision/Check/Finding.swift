@@ -12,7 +12,8 @@ struct Finding: Equatable, Encodable {
     let severity: Severity
     let path: String
     let problem: String
-    /// A command to type.
+    /// A command to type; words for whoever types it stand behind a `#`. Those of one report may be typed one after the
+    /// other.
     let mend: String
 
     static func error(_ path: String, _ problem: String, mend: String) -> Finding {

@@ -8,13 +8,14 @@ struct SecretLine {
     let name: PiName?
     let isWindows: Bool
 
-    func removal(from path: String) -> String { "sed -i \(number)d \(path)" }
+    /// As a comment it keeps its place: the other lines keep the numbers that other mends have.
+    func removal(from path: String) -> String { "sed -i '\(number)s/^/# /' \(quoted(path))" }
 
     /// With the name of `pi`, in the place of another or of none.
     func renaming(to pi: PiName, in path: String) -> String {
         let edit =
             if let name { "s/\\b\(name)\\b/\(pi)/" } else if isWindows { "s/\\r*$/ \(pi)&/" } else { "s/$/ \(pi)/" }
-        return "sed -i '\(number)\(edit)' \(path)"
+        return "sed -i '\(number)\(edit)' \(quoted(path))"
     }
 }
 

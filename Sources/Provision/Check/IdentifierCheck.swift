@@ -33,7 +33,8 @@ struct IdentifierCheck {
                 throw SystemCallError("read", path, code: status.isFolder ? EISDIR : EINVAL)
             }
             findings += try permissions(
-                path, forbidden: 0o027, mend: "g-w,o=", "others may read the secrets, or change them")
+                path, forbidden: 0o027, mend: ReceiverGroup(deployment).excess("g-w"),
+                "others may read the secrets, or change them")
             var text = try readFile(path, limit: 8 << 20)[...]
             if text.starts(with: [0xef, 0xbb, 0xbf]) { text = text.dropFirst(3) }
             read(IdentifierFileLine.all(in: text))
@@ -51,20 +52,21 @@ struct IdentifierCheck {
         let isMissing = (error as? SystemCallError)?.code == ENOENT
         let problem = isMissing ? "it is missing, so the receiver does not start" : words(error)
         guard !isMissing || !owners.isEmpty else { return .error(path, problem, mend: "provision init") }
-        let anew = "install -m 600 /dev/null \(path)"
+        let aside = isMissing ? "" : "mv \(quoted(path)) \(quoted("\(path).old")) && "
         return .error(
             path, problem,
             mend: """
-                put it back from your copy; if there is none: \(isMissing ? anew : "rm -r \(path) && \(anew)"), then \
-                provision restore <name> for each Pi
+                # put it back from your copy. If there is none: \(aside)install -m 600 /dev/null \(quoted(path)), and then \
+                provision restore <name> for each Pi that may still send; not for one that was stolen: who was revoked \
+                stood in that file alone
                 """)
     }
 
     private func link() -> Finding {
         let mend =
             (try? fileStatus(path, followingLinks: true)) == nil
-            ? "rm \(path), and put the file back from your copy"
-            : "cp --remove-destination \"$(readlink -f \(path))\" \(path)"
+            ? "rm \(quoted(path)) # then put the file back from your copy"
+            : "cp --remove-destination \"$(readlink -f \(quoted(path)))\" \(quoted(path))"
         return .error(path, "it is a link: provision could not replace what it leads to as a whole", mend: mend)
     }
 
@@ -93,6 +95,8 @@ struct IdentifierCheck {
                 cutOff.insert(owner)
             }
         }
+        // `provision rotate` adds a line in between: what counts lines comes first.
+        findings = findings.filter(\.countsLines) + findings.filter { !$0.countsLines }
         findings += bareLines(bare)
         for (name, secrets) in named.sorted(by: { $0.key < $1.key }) where secrets.count > 1 {
             findings.append(
@@ -102,7 +106,7 @@ struct IdentifierCheck {
 
     static func endOfRotation(_ name: PiName) -> String {
         """
-        provision bundle \(name), bring it to the Pi, and once that has sent something: provision rotate \(name) --finish
+        provision bundle \(name) # bring it to the Pi, and once that has sent something: provision rotate \(name) --finish
         """
     }
 
@@ -113,13 +117,13 @@ struct IdentifierCheck {
             return []
         } catch {
             isWhole = false
-            return [.error(path, "\(error)", mend: "${EDITOR:-nano} +\(number) \(path)")]
+            return [.error(path, "\(error)", mend: "${EDITOR:-nano} +\(number) \(quoted(path))")]
         }
     }
 
     private func bareLines(_ count: Int) -> [Finding] {
         guard count > 0 else { return [] }
-        let mend = "provision import \(path)"
+        let mend = "provision import \(quoted(path))"
         if count > IdentifierList.mostBareSecrets {
             let problem =
                 "\(count) lines have no name, more than \(IdentifierList.mostBareSecrets): the receiver does not start"
@@ -130,4 +134,8 @@ struct IdentifierCheck {
             .warning(path, "\(subject) secret serves every Pi that has no line, also one that was revoked", mend: mend)
         ]
     }
+}
+
+extension Finding {
+    fileprivate var countsLines: Bool { mend.hasPrefix("sed ") }
 }

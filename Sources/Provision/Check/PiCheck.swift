@@ -33,16 +33,21 @@ struct PiCheck {
             let path = "\(deployment.identities)/\(entry)"
             if entry.hasSuffix(".tar.gz"), let name = PiName(entry.dropLast(".tar.gz".count)) {
                 guard !names.contains(name), !held.contains(name) else { return nil }
-                return .warning(path, "it is of no Pi that is known", mend: "rm -r \(path)")
+                return .warning(
+                    path, "it is of no Pi that is known", mend: packedRegain(name) ?? deployment.settingAside([path]))
             }
-            return .warning(path, "it is nothing that provision made", mend: "mv -- \(quoted(path)) ..")
+            return .warning(path, "it is nothing that provision made", mend: deployment.settingAside([path]))
         }
     }
 
     private func findings(_ name: PiName) throws -> [Finding] {
         let folder = deployment.identity(of: name)
         guard let status = try fileStatus(folder) else { return try withoutFolder(name) }
-        guard status.isFolder else { return [.error(folder, "it is no folder", mend: regain(name))] }
+        guard status.isFolder else {
+            let mend =
+                identifiers.named[name] != nil ? regain(name) : packedRegain(name) ?? deployment.settingAside([folder])
+            return [.error(folder, "it is no folder", mend: mend)]
+        }
         let open = try permissions(name)
         if identifiers.named[name] == nil {
             guard !identifiers.revoked.contains(name), identifiers.isWhole, !identifiers.cutOff.contains(name) else {
@@ -59,11 +64,17 @@ struct PiCheck {
         guard (try? PiIdentity(reading: folder, name: name)) != nil else {
             return .warning(
                 folder, "\(problem), and what is kept of it is damaged",
-                mend: "rm -r \(folder) && rm -rf \(deployment.bundle(of: name))")
+                mend: packedRegain(name) ?? deployment.settingAside([folder, deployment.bundle(of: name)]))
         }
         return .warning(
             folder, problem,
-            mend: "provision revoke \(name), if that is meant; else provision restore \(name)")
+            mend: "provision revoke \(name) # if that is meant; if not: provision restore \(name)")
+    }
+
+    /// For one without a line: `nil` unless the tar is whole.
+    private func packedRegain(_ name: PiName) -> String? {
+        guard (try? deployment.packedIdentity(of: name)) != nil else { return nil }
+        return "\(unpacked(name)) # then, unless it was stolen: provision restore \(name)"
     }
 
     private func withoutFolder(_ name: PiName) throws -> [Finding] {
@@ -77,12 +88,16 @@ struct PiCheck {
 
     /// From the tar if that will do, else with a new key, which leaves the secret as it is.
     private func regain(_ name: PiName) -> String {
-        let folder = deployment.identity(of: name)
         let unpacking = unpacking(name)
-        let written =
-            PiIdentity.files.map { "\(folder)/\($0)" } + (unpacking == nil ? [deployment.bundle(of: name)] : [])
-        let command = clearing(written, unpacking ?? "provision renew \(name) --new-key")
-        return (try? fileStatus(folder))?.isFolder == false ? "rm -r \(folder) && \(command)" : command
+        return unpacking
+            ?? clear(name, clearing([deployment.bundle(of: name)], "provision renew \(name) --new-key"))
+    }
+
+    /// `command`, after what stands in the way of the Pi's files.
+    private func clear(_ name: PiName, _ command: String) -> String {
+        let folder = deployment.identity(of: name)
+        if (try? fileStatus(folder))?.isFolder == false { return "\(deployment.settingAside([folder])) && \(command)" }
+        return clearing(PiIdentity.files.map { "\(folder)/\($0)" }, command)
     }
 
     /// `nil` unless the tar is whole, and its secret counts.
@@ -90,7 +105,11 @@ struct PiCheck {
         guard let packed = try? deployment.packedIdentity(of: name),
             identifiers.named[name]?.contains(packed.identity.secret) == true
         else { return nil }
-        return "tar xzf \(deployment.bundle(of: name)) -C \(deployment.identities)"
+        return unpacked(name)
+    }
+
+    private func unpacked(_ name: PiName) -> String {
+        clear(name, "tar xzf \(quoted(deployment.bundle(of: name))) -C \(quoted(deployment.identities))")
     }
 
     private func permissions(_ name: PiName) throws -> [Finding] {
@@ -139,7 +158,7 @@ struct PiCheck {
                 "provision rotate \(name)"
             } else {
                 // Which of its secrets it uses is not known here; the newest stands last.
-                "rm -r \(folder) && rm -rf \(deployment.bundle(of: name)) && provision renew \(name) --new-key"
+                "\(deployment.settingAside([folder, deployment.bundle(of: name)])) && provision renew \(name) --new-key"
             }
         return .error(
             "\(folder)/\(PiIdentity.secretFile)", "its secret is not the one that \(deployment.identifiers) has",

@@ -18,7 +18,9 @@ struct ReceiverCheck {
                 return [.error(path, "it is missing, so the receiver does not start", mend: "provision init")]
             }
             // The group may be the receiver's.
-            var findings = try permissions(path, forbidden: 0o027, mend: "g-w,o=", "others may read the receiver's key")
+            var findings = try permissions(
+                path, forbidden: 0o027, mend: ReceiverGroup(deployment).excess("g-w"),
+                "others may read the receiver's key")
             let text = try readFile(path, limit: 1 << 20)
             guard let certificate = try? Certificate.all(inPEM: text).first else {
                 return findings + [.error(path, "it holds no certificate in PEM", mend: renew)]
@@ -50,7 +52,7 @@ struct ReceiverCheck {
             : "it does not hold the certificate that \(deployment.receiver) has"
         let folder = deployment.receiverCertificates
         let isObstacle = try fileStatus(folder) != nil && fileStatus(folder, followingLinks: true)?.isFolder != true
-        let mend = isObstacle ? "rm \(folder) && provision init" : clearing([path], "provision init")
+        let mend = isObstacle ? "rm \(quoted(folder)) && provision init" : clearing([path], "provision init")
         return [.warning(path, problem, mend: mend)]
     }
 
@@ -81,6 +83,7 @@ struct ReceiverCheck {
     private func lost(_ path: String) -> Finding {
         .warning(
             path, "it is not the certificate that its name tells: receipts of its time cannot be verified",
-            mend: "put it back from your copy of \(deployment.certificates)/; if there is none: rm -r \(quoted(path))")
+            mend: "# put it back from your copy of \(deployment.certificates)/. If there is none: rm -r \(quoted(path))"
+        )
     }
 }

@@ -73,7 +73,7 @@ struct AuthorityPassphrase: Sendable {
         if let status = try fileStatus(file, followingLinks: true), status.permissions & 0o007 != 0 {
             throw CommandFailure(
                 "\(file) is open to everyone on this computer", reason: "it holds the passphrase",
-                hint: "chmod o= \(file), and think of another passphrase", exitCode: .configuration)
+                hint: "chmod o= \(quoted(file)) # and think of another passphrase", exitCode: .configuration)
         }
         let text = try readFile(file, limit: Self.mostBytes)
         let line = text.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }

@@ -113,7 +113,7 @@ struct AuthorityChange {
             .filter { $0.roots != roots }.map(\.identity)
         if !bundles.isEmpty { try deployment.replace(bundles, roots: roots) }
         let mark = deployment.nextAuthorityCertificate
-        guard unlink(mark) == 0 else { throw SystemCallError("remove", mark) }
+        guard unlink(mark) == 0 || errno == ENOENT else { throw SystemCallError("remove", mark) }
         try synchronizeDirectory(of: mark)
         let others = ((try? Certificate.all(inPEM: roots).count) ?? 1) - 1
         if others > 0 {

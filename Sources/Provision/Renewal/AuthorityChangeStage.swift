@@ -5,7 +5,8 @@ import OpenSSL
 struct AuthorityChangeStage {
     /// The old root is dropped, but bundles may still hold it; before that, Pis get their bundles.
     let isFinishing: Bool
-    private let next: Certificate?
+    /// `nil` if the file that tells it is missing or damaged.
+    let next: Certificate?
 
     /// `nil` where none is under way.
     init?(of deployment: Deployment) {

@@ -23,6 +23,7 @@ struct ReceiverRenewal {
         do {
             let new = try stage(in: change, old, authority: setUp.authority.receiverAuthority)
             try change.commit()
+            if old.certificate == nil { try ReceiverGroup(deployment).give(deployment.receiver) }
             tell(new)
         } catch {
             change.discard()

@@ -39,6 +39,7 @@ struct SetUp {
         try receiverCopy(&outcome)
         if try fileStatus(deployment.identifiers) == nil {
             try IdentifierFile.create(deployment.identifiers)
+            try ReceiverGroup(deployment).give(deployment.identifiers)
             outcome.made.append(Piece(path: deployment.identifiers, purpose: "the secret and the name of each Pi"))
         }
         if try makeFolder(deployment.store, mode: 0o750) {
@@ -96,6 +97,7 @@ struct SetUp {
         try makeFolder(deployment.receiverCertificates, mode: 0o755)
         try writeNewFile(copy, pem, mode: 0o644)
         try writeNewFile(deployment.receiver, pem + key.pem().withUnsafeBytes(Array.init), mode: 0o600)
+        try ReceiverGroup(deployment).give(deployment.receiver)
         outcome.receiverIsNew = true
         let names = ([LeafProfile.receiverName] + hosts.map(\.description)).joined(separator: ", ")
         outcome.made.append(
