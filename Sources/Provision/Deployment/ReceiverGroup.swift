@@ -28,7 +28,7 @@ struct ReceiverGroup {
         guard let example = example(otherThan: path) else { return }
         let file = try FileDescriptor(opening: path, O_RDONLY | O_NOFOLLOW)
         guard fchown(file.number, uid_t.max, example.group) == 0, fchmod(file.number, 0o640) == 0 else { return }
-        if example.path != deployment.certificates { try? copyAccessList(of: example.path, to: file) }
+        if example.path != deployment.certificates { _ = try? copyAccessList(of: example.path, to: file) }
         try file.synchronize()
     }
 
