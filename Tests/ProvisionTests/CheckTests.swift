@@ -111,24 +111,6 @@ struct CheckTests {
         #expect(unreadable.mend == "chmod u+rwX \(quoted(lab.folder(name)))")
     }
 
-    @Test("finds mends that may all be typed, one after the other, in whatever order of lines")
-    func allMends() async throws {
-        try lab.newPi("east")
-        try lab.newPi("west")
-        let lines = try lab.text("ids.txt").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        let pis = lines.filter { !$0.hasPrefix("#") && !$0.isEmpty }
-        #expect(pis.count == 4)
-        try lab.folder.write(
-            ([pis[0], pis[0], pis[1], pis[1]] + pis[2...]).map { $0 + "\n" }.joined().utf8, to: "ids.txt")
-        #expect(chmod(lab.folder("ids.txt"), 0o600) == 0)
-        for mend in try lab.check().map(\.mend).filter({ $0.hasPrefix("sed ") }) {
-            #expect(try await Program.run("/bin/sh", ["-c", mend]).exitCode == 0)
-        }
-        #expect(try lab.check() == [])
-        #expect(try lab.identifiers().named.values.map(\.count) == [1, 1, 1, 1])
-        #expect(try lab.list().pis.count == 4)
-    }
-
     @Test("finds what is about to end, and what has ended")
     func ending() throws {
         let day: Int64 = 86_400

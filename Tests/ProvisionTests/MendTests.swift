@@ -175,6 +175,20 @@ struct MendTests {
         ])
     func identifiers(damage: Damage) async throws { try await lab.expectMended(damage) }
 
+    @Test("of several lines of ids.txt, typed one after the other as they stand in one report")
+    func allOfOneReport() async throws {
+        let doubling =
+            "provision new-pi east && provision new-pi west && sed -i '/ north$/p; / east$/p' ids.txt"
+        #expect(try await lab.shell("\(doubling) && grep -c '^[^#]' ids.txt").output.hasSuffix("6\n"))
+        let findings = try await lab.check()
+        #expect(findings.count { $0.mend.hasPrefix("sed ") } == 2)
+        for finding in findings { #expect(try await lab.shell(finding.mend).exitCode == 0, "\(finding.mend)") }
+        #expect(try await lab.check().isEmpty)
+        let left = try await lab.shell("grep -v '^#' ids.txt | cut -d' ' -f2").output
+        #expect(left == "north\nsouth\neast\nwest\n", "\(left)")
+        #expect(try await lab.shell("grep -c '^# revoked' ids.txt").output == "0\n")
+    }
+
     @Test(
         "of certs/",
         arguments: [

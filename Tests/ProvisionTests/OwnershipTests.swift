@@ -97,6 +97,21 @@ struct OwnershipTests {
     @Test("and check names what is another's, with the command that gives it back")
     func strange() async throws {
         #expect(try await asUser("provision new-pi north").exitCode == 0)
+        // A name is nothing for root's shell.
+        let hostile = "certs/a b;'x"
+        try lab.folder.write([], to: hostile)
+        #expect(chown(lab.folder(hostile), 0, 0) == 0)
+        let word = "sudo chown -hR nobody \(quoted(lab.folder(hostile)))"
+        #expect(quoted(hostile) == "'certs/a b;'\\''x'")
+        #expect(try lab.check().first?.mend == word)
+        // Many: the receiver's own file beside them is named by nobody.
+        for number in 1...9 {
+            try lab.folder.write([], to: "certs/\(number)")
+            #expect(chown(lab.folder("certs/\(number)"), 0, 0) == 0)
+        }
+        let many = try #require(lab.check().first?.mend).split(separator: " ").map(String.init)
+        #expect(many.contains(lab.folder("certs/9")) && !many.contains(lab.folder("certs")))
+        for name in [hostile] + (1...9).map({ "certs/\($0)" }) { try removeTree(lab.folder(name)) }
         for name in ["pis/north", "pis/north/pi.pem", "certs/ca.key", "received_files"] {
             #expect(chown(lab.folder(name), 0, 0) == 0)
         }
