@@ -4,7 +4,10 @@ import Glibc
 extension ParsableCommand {
     /// What `main()` of each command does: parses, runs, prints a failure in our form and ends with its exit code.
     /// `preparing` comes before the run, and not where help is all that is asked for.
-    package static func runToExit(preparing: () throws -> Void = {}) -> Never {
+    /// `finishing` comes after it.
+    package static func runToExit(
+        preparing: () throws -> Void = {}, finishing: () throws -> Void = {}
+    ) -> Never {
         occupyStandardDescriptors()
         // A reader that went away (`| head`) must not end the work half way.
         signal(SIGPIPE, SIG_IGN)
@@ -12,12 +15,18 @@ extension ParsableCommand {
             var command = try parseAsRoot()
             try preparing()
             try command.run()
+            try finishing()
             Glibc.exit(ExitStatus.success.rawValue)
         } catch let failure as CommandFailure {
             CommandOutput.complain(failure)
             Glibc.exit(failure.exitCode.rawValue)
         } catch {
-            exit(withError: error)
+            let code = exitCode(for: error)
+            if code.isSuccess { exit(withError: error) }
+            // Not as ArgumentParser prints it: what was typed stands in it, with escape sequences perhaps.
+            let message = fullMessage(for: error)
+            if !message.isEmpty { CommandOutput.complain(message) }
+            Glibc.exit(code.rawValue)
         }
     }
 }

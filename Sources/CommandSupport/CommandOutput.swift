@@ -1,9 +1,23 @@
 import Glibc
+import Synchronization
 
 /// What the commands say: results to standard output, failures to standard error, each line as it comes.
 package enum CommandOutput {
     package static func say(_ line: String) {
-        write(line, to: STDOUT_FILENO)
+        guard let code = write(line, to: STDOUT_FILENO), code != EPIPE else { return }
+        lostOutput.withLock { $0 = $0 ?? code }
+    }
+
+    /// errno(3) of the first `say` that failed, though somebody listened.
+    private static let lostOutput = Mutex<Int32?>(nil)
+
+    /// For the end of a command that has done something, which stays: throws if words about it were lost. `hint`: how to
+    /// see what was done.
+    package static func refuseLostOutput(hint: String) throws(CommandFailure) {
+        guard let code = lostOutput.withLock({ $0 }) else { return }
+        throw CommandFailure(
+            "what was done is done, but the output could not be written", reason: String(cString: strerror(code)),
+            hint: hint, exitCode: .ioError)
     }
 
     /// Several lines at once, which hold what we made alone: escape sequences go out as they are.
@@ -26,7 +40,8 @@ package enum CommandOutput {
         write(line, to: STDERR_FILENO)
     }
 
-    private static func write(_ line: String, to descriptor: Int32) {
+    @discardableResult
+    private static func write(_ line: String, to descriptor: Int32) -> Int32? {
         write(bytes: Array("\(printable(line))\n".utf8), to: descriptor)
     }
 

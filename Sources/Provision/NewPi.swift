@@ -31,7 +31,7 @@ struct NewPi {
         let before = try IdentifierFile(reading: deployment.identifiers)
         if let name = request.wholeName, try !deployment.hasInterruptedRun { try refuseIfTaken(name, before) }
         var wishes = request.certificates
-        try wishes.passphrase.readForNewKey(in: deployment)
+        try wishes.passphrase.obtain(for: deployment)
         try deployment.withLock(say) { try runLocked(wishes) }
     }
 
@@ -76,6 +76,7 @@ struct NewPi {
             planned.append(secret, for: name)
             return try PiIdentity(name: name, secret: secret, authority: local.authority, validity: validity)
         }
+        try deployment.closeIdentifiers(say)
         try deployment.make(identities, roots: local.roots) {
             try IdentifierFile.edit(deployment.identifiers) { file in try file.add(identities) }
         }

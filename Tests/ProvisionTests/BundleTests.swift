@@ -183,7 +183,8 @@ struct BundleTests {
         arguments: [
             ("pi@host", "pi@host", nil), ("host", "host", nil), ("host:", "host", nil),
             ("pi@10.0.0.5:x/y", "pi@10.0.0.5", "x/y"),
-            ("pi@[fd00::1]:/srv", "pi@fd00::1", "/srv"), ("[::1]", "::1", nil), ("h:a:b@c", "h", "a:b@c"),
+            ("pi@[fd00::1]:/srv", "pi@fd00::1", "/srv"), ("[::1]", "::1", nil),
+            ("pi@fe80::1", "pi@fe80::1", nil), ("fe80::1%eth0", "fe80::1%eth0", nil), ("h:a:b@c", "h", "a:b@c"),
             ("h:~", "h", nil),
             ("h:~/x", "h", "x"),
         ] as [(String, String, String?)])
@@ -197,7 +198,7 @@ struct BundleTests {
         "refuses a place that ssh or a shell could take for something else",
         arguments: [
             "", ":", ":x", "@host", "pi@", "-oProxyCommand=x", "pi@-x", "a b", "h\nx", "h:x\ny", "[::1", "[]", "[::1]x",
-            "$(id)@h", "a;b", "h`id`", "ssh://h", "märz",
+            "$(id)@h", "a;b", "h`id`", "ssh://h", "märz", "pi@fe80::1:x", "2001:db8:1", "::1:stations",
         ])
     func refuses(text: String) {
         #expect(RemoteHome(text) == nil)

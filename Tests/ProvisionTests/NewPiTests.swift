@@ -90,7 +90,7 @@ struct NewPiTests {
         for folder in ["pis", "certs", "pis/pi-01"] {
             let inside = Deployment(folder: lab.folder(folder))
             let before = lab.folder.files()
-            let failure = try lab.refusal { _ = try DeploymentLock(inside) {} }
+            let failure = try lab.refusal { _ = try DeploymentLock(inside) { _ in } }
             #expect(failure.message == "this folder lies inside of a deployment")
             #expect(lab.folder.files() == before)
         }

@@ -121,7 +121,7 @@ struct RotationTests {
             provision.send(signal: SIGKILL)
             _ = try await provision.outcome()
             try lab.initialize()
-            #expect(try lab.check().allSatisfy { $0.mend == "provision rotate north --finish" })
+            #expect(try lab.check().allSatisfy { $0.mend == endOfRotation("north") })
         }
         try lab.finishRotation("north")
         try lab.expectWhole()

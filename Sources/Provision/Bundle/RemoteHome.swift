@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where a bundle is unpacked on another computer: `[user@]host[:folder]`, as scp(1) writes it.
 struct RemoteHome: Hashable, Sendable {
     /// `user@host` or `host`, for ssh(1).
@@ -5,7 +7,7 @@ struct RemoteHome: Hashable, Sendable {
     /// Relative to the user's home folder unless it begins with a slash; `nil` is that home folder.
     let folder: String?
 
-    /// `nil` if `text` is none. IPv6 addresses stand in brackets.
+    /// `nil` if `text` is none. IPv6 addresses stand in brackets if a folder follows.
     init?(_ text: String) {
         var rest = text[...]
         var user = ""
@@ -19,8 +21,14 @@ struct RemoteHome: Hashable, Sendable {
             guard let end = rest.firstIndex(of: "]") else { return nil }
             host = rest[rest.index(after: rest.startIndex)..<end]
             rest = rest[rest.index(after: end)...]
+        } else if Self.isIPv6(rest) {
+            host = rest
+            rest = rest[rest.endIndex...]
         } else {
             host = rest.prefix { $0 != ":" }
+            // Where in "fe80::1:stations" the address ends cannot be told; "fe80" is no host that somebody means.
+            let isHexadecimal = host.utf8.count <= 4 && host.allSatisfy(\.isHexDigit)
+            guard !isHexadecimal || rest.filter({ $0 == ":" }).count < 2 else { return nil }
             rest = rest[host.endIndex...]
         }
         guard rest.isEmpty || rest.first == ":" else { return nil }
@@ -36,6 +44,12 @@ struct RemoteHome: Hashable, Sendable {
         guard !host.isEmpty, isPlain, !destination.hasPrefix("-"), !host.hasPrefix("-"),
             !folder.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f })
         else { return nil }
+    }
+
+    /// With its interface, perhaps: `fe80::1%eth0`.
+    private static func isIPv6(_ text: Substring) -> Bool {
+        var address = in6_addr()
+        return inet_pton(AF_INET6, String(text.prefix { $0 != "%" }), &address) == 1
     }
 
     private static let forbidden = Array("'\"\\$`;&|<>()*?!#/".utf8)

@@ -29,6 +29,7 @@ extension Deployment {
     }
 
     /// Refuses whatever looks like an authority that was lost or moved: a new one would shut out every Pi of the old.
+    /// `passphrase`: has been obtained.
     func readAuthority(_ passphrase: AuthorityPassphrase = AuthorityPassphrase()) throws -> AuthorityState {
         let hasCertificate = try fileStatus(authorityCertificate) != nil
         let hasKey = try fileStatus(authorityKey) != nil
@@ -41,7 +42,7 @@ extension Deployment {
                 hint: "if this folder's authority key is kept elsewhere, copy it back for this run",
                 exitCode: .configuration)
         case (false, let hasKey):
-            try refuseLostAuthority(hasKey: hasKey)
+            try refuseLostAuthority()
             return .absent(hasKey ? try readKey(authorityKey, passphrase).key : nil)
         }
     }
@@ -78,7 +79,7 @@ extension Deployment {
         let isFinishing = marked?.fingerprint == current.certificate.fingerprint
         var next: CertificateAuthority?
         if try fileStatus(nextAuthorityKey) != nil {
-            let (key, _) = try readKey(nextAuthorityKey, passphrase, known: phrase)
+            let (key, _) = try readKey(nextAuthorityKey, passphrase)
             next = try authority(of: key, in: nextAuthorityKey, among: marked.map { [$0] } ?? certificates)
         } else if marked != nil, !isFinishing {
             // Pis signed by the old one would be refused when the change is finished.
@@ -130,12 +131,10 @@ extension Deployment {
         }
     }
 
-    /// `known`: what opened another key, so that a person is asked once.
     private func readKey(
-        _ path: String, _ passphrase: AuthorityPassphrase, known: SecureBytes? = nil
+        _ path: String, _ passphrase: AuthorityPassphrase
     ) throws -> (key: PrivateKey, passphrase: SecureBytes?) {
         let bytes = try readFile(path, limit: 1 << 16)
-        let text = SecureBytes(copyOf: bytes)
         guard PrivateKey.isEncrypted(pem: bytes) else {
             if passphrase.file != nil || passphrase.isAskedForNewKey {
                 throw CommandFailure(
@@ -145,27 +144,21 @@ extension Deployment {
                         -in \(path) -out ca.key.new && mv ca.key.new \(path)
                         """, exitCode: .usage)
             }
-            guard let key = try? PrivateKey(pem: text) else {
+            guard let key = try? PrivateKey(pem: SecureBytes(copyOf: bytes)) else {
                 throw CommandFailure(
                     "\(path) holds no private key in PEM", hint: "put it back from your copy",
                     exitCode: .dataError)
             }
             return (key, nil)
         }
-        if let known, let key = try? PrivateKey(pem: text, passphrase: known) { return (key, known) }
-        let phrase = try passphrase.forExistingKey(path)
-        guard let key = try? PrivateKey(pem: text, passphrase: phrase) else {
-            throw CommandFailure(
-                "\(path) cannot be opened",
-                reason: "the passphrase is not the right one, or the file is damaged",
-                hint: "try again; nothing has been changed", exitCode: .authenticationFailed)
-        }
-        return (key, phrase)
+        guard let opened = passphrase.open(bytes) else { throw AuthorityPassphrase.changedMeanwhile(path) }
+        return opened
     }
 
     /// Pis whose authority was lost: another one would be a stranger to them.
-    private func refuseLostAuthority(hasKey: Bool) throws {
+    func refuseLostAuthority() throws {
         guard let trace = try traceOfUse() else { return }
+        let hasKey = try fileStatus(authorityKey) != nil
         throw CommandFailure(
             "\(authorityCertificate) is missing", reason: "but certificates were issued in this folder: \(trace)",
             hint: hasKey

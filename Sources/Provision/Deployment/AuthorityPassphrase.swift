@@ -10,8 +10,10 @@ struct AuthorityPassphrase: Sendable {
     var file: String?
     /// A key that is made now gets a passphrase that is asked for on the terminal.
     var isAskedForNewKey = false
-    /// Read or asked for already.
+    /// For a key that is made now; read or asked for already.
     private var newKeys: SecureBytes?
+    /// Those of the keys that are there.
+    private var existingKeys: [SecureBytes] = []
 
     init(file: String? = nil, isAskedForNewKey: Bool = false) {
         self.file = file
@@ -22,16 +24,54 @@ struct AuthorityPassphrase: Sendable {
     static let fewestBytes = 8
     private static let mostBytes = 1024
 
-    /// Before anything is made in a folder that has no authority yet, so that a mistake leaves nothing in it.
-    mutating func readForNewKey(in deployment: Deployment) throws {
-        guard try fileStatus(deployment.authorityCertificate) == nil, try fileStatus(deployment.authorityKey) == nil
-        else { return }
-        newKeys = try forNewKey(deployment.authorityKey)
+    /// Reads or asks for whatever the keys in the folder want, or the one that is to be made.
+    ///
+    /// Before the lock is taken: a question that nobody answers would keep everybody from shutting a stolen Pi out. And
+    /// before anything is made, so that a mistake leaves nothing in the folder.
+    mutating func obtain(for deployment: Deployment) throws {
+        if try fileStatus(deployment.authorityCertificate) == nil {
+            try deployment.refuseLostAuthority()
+            if try fileStatus(deployment.authorityKey) == nil {
+                newKeys = try askForNewKey(deployment.authorityKey)
+                return
+            }
+        }
+        for path in [deployment.authorityKey, deployment.nextAuthorityKey] where try fileStatus(path) != nil {
+            let text = try readFile(path, limit: 1 << 16)
+            // A person is asked once where both have the same.
+            guard PrivateKey.isEncrypted(pem: text), open(text) == nil else { continue }
+            existingKeys.append(try askForExistingKey(path))
+            guard open(text) != nil else {
+                throw CommandFailure(
+                    "\(path) cannot be opened",
+                    reason: "the passphrase is not the right one, or the file is damaged",
+                    hint: "try again; nothing has been changed", exitCode: .authenticationFailed)
+            }
+        }
     }
 
-    /// For a key that is to be made; `nil` if it is to have none.
+    /// The key in `text`, if one of the passphrases that `obtain` got opens it.
+    func open(_ text: [UInt8]) -> (key: PrivateKey, passphrase: SecureBytes)? {
+        for phrase in existingKeys + [newKeys].compactMap({ $0 }) {
+            if let key = try? PrivateKey(pem: SecureBytes(copyOf: text), passphrase: phrase) { return (key, phrase) }
+        }
+        return nil
+    }
+
+    /// For the key in `path`, which is to be made; `nil` if it is to have none.
     func forNewKey(_ path: String) throws -> SecureBytes? {
-        if let newKeys { return newKeys }
+        guard newKeys != nil || (file == nil && !isAskedForNewKey) else { throw Self.changedMeanwhile(path) }
+        return newKeys
+    }
+
+    /// Under the lock nobody is asked.
+    static func changedMeanwhile(_ path: String) -> CommandFailure {
+        CommandFailure(
+            "\(path) has changed meanwhile", reason: "it wants another passphrase than a moment ago",
+            hint: "run this again; nothing has been changed", exitCode: .temporaryFailure)
+    }
+
+    private func askForNewKey(_ path: String) throws -> SecureBytes? {
         let passphrase: SecureBytes
         if let file {
             passphrase = try read(file)
@@ -53,8 +93,7 @@ struct AuthorityPassphrase: Sendable {
         return passphrase
     }
 
-    /// For the key in `path`, which wants one.
-    func forExistingKey(_ path: String) throws -> SecureBytes {
+    private func askForExistingKey(_ path: String) throws -> SecureBytes {
         if let file { return try read(file) }
         return try terminal(for: path).ask("The passphrase of \(path): ")
     }

@@ -1,13 +1,12 @@
 import CommandSupport
 import Files
+import Glibc
 import UploadProtocol
 
 extension Deployment {
     /// Runs `body` while no other run of `provision` is in the folder.
     func withLock<Result>(_ say: (String) -> Void, _ body: () throws -> Result) throws -> Result {
-        let lock = try DeploymentLock(self) {
-            say("Another provision is at work in this folder; waiting for it …")
-        }
+        let lock = try DeploymentLock(self) { say(DeploymentLock.words(ofWaitingFor: $0)) }
         return try withExtendedLifetime(lock) { try body() }
     }
 
@@ -19,6 +18,21 @@ extension Deployment {
             for line in Self.finished(finished) { say(line) }
             try body(try existingIdentifiers())
         }
+    }
+
+    /// Takes everybody else's rights to `ids.txt` away, before it gets new secrets: it may be the old system's, which all
+    /// could read. A group may go on reading, the receiver's for example. Needs the lock.
+    func closeIdentifiers(_ say: (String) -> Void) throws {
+        guard let old = try fileStatus(identifiers), old.isRegularFile, old.permissions & 0o027 != 0 else { return }
+        let mode = old.permissions & ~0o027
+        guard fchmodat(AT_FDCWD, identifiers, mode, 0) == 0 else {
+            throw SystemCallError("set the mode of", identifiers)
+        }
+        say(
+            """
+            Nobody but its owner\(mode & 0o040 == 0 ? "" : " and group") may read \(identifiers) from now on (mode \
+            \(String(mode, radix: 8)), before \(String(old.permissions, radix: 8))), for it gets new secrets.
+            """)
     }
 
     /// Throws where there is no deployment, before anything is left in its folder.

@@ -1,17 +1,19 @@
+import CommandSupport
 import Files
 import Glibc
 
 /// Keeps other runs of `provision` out of the folder until it is let go, or this process ends in any way.
 final class DeploymentLock {
-    private let file: FileDescriptor
+    let file: FileDescriptor
 
-    /// Waits while another run has it. `waiting` is called once before that. Whoever gets it finds no change half made.
-    init(_ deployment: Deployment, waiting: () -> Void) throws {
+    /// Waits while another run has it. `waiting` is called once before that, with the other's process id if it can be
+    /// told. Whoever gets it finds no change half made.
+    init(_ deployment: Deployment, waiting: (pid_t?) -> Void) throws {
         try deployment.refuseInsideAnother()
         try deployment.refuseForeignLinks()
         try makeFolder(deployment.certificates, mode: 0o700)
         file = try Self.create(deployment.lock) ?? Self.open(deployment.lock, O_RDWR)
-        try acquire(LOCK_EX, waiting)
+        try acquire(LOCK_EX) { waiting(holder()) }
         try CertificateChange.finishInterrupted(deployment)
         try removeTemporaries(deployment)
     }
@@ -31,11 +33,14 @@ final class DeploymentLock {
     }
 
     /// Only waits until no other run changes the folder, and keeps it so; `nil` where none ever has. Changes nothing.
-    init?(reading deployment: Deployment, waiting: () -> Void) throws {
+    /// Throws `CommandFailure` (75) when `patience` has passed: a nightly job must not hang.
+    init?(
+        reading deployment: Deployment, patience: Duration = .seconds(5), waiting: () -> Void
+    ) throws {
         try deployment.refuseForeignLinks()
         guard try fileStatus(deployment.lock) != nil else { return nil }
         file = try Self.open(deployment.lock, O_RDONLY)
-        try acquire(LOCK_SH, waiting)
+        try acquire(LOCK_SH, patience: patience, waiting)
     }
 
     /// `nil` if it is there.
@@ -61,11 +66,29 @@ final class DeploymentLock {
         return file
     }
 
-    private func acquire(_ operation: Int32, _ waiting: () -> Void) throws {
+    /// `patience`: `nil` is for ever.
+    private func acquire(_ operation: Int32, patience: Duration? = nil, _ waiting: () -> Void) throws {
         if flock(file.number, operation | LOCK_NB) == 0 { return }
         if errno == EWOULDBLOCK { waiting() }
-        while flock(file.number, operation) != 0 {
-            guard errno == EINTR else { throw SystemCallError("lock", file.path) }
+        guard let patience else {
+            while flock(file.number, operation) != 0 {
+                guard errno == EINTR else { throw SystemCallError("lock", file.path) }
+            }
+            return
         }
+        let end = ContinuousClock.now + patience
+        while flock(file.number, operation | LOCK_NB) != 0 {
+            guard errno == EWOULDBLOCK || errno == EINTR else { throw SystemCallError("lock", file.path) }
+            guard ContinuousClock.now < end else { throw givenUp() }
+            usleep(50_000)
+        }
+    }
+
+    private func givenUp() -> CommandFailure {
+        let holder = holder()
+        return CommandFailure(
+            "another provision is at work in this folder",
+            reason: holder.map { "process \($0) does not come to its end" } ?? "it does not come to its end",
+            hint: "run this again later; if it hangs: \(Self.wayToEnd(holder))", exitCode: .temporaryFailure)
     }
 }

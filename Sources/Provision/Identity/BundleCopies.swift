@@ -12,7 +12,12 @@ struct BundleCopies {
     init(in folder: String, of names: [PiName]) throws {
         self.folder = folder
         self.names = names
-        try makeFolder(folder, mode: 0o700)
+        do throws(SystemCallError) { try makeFolder(folder, mode: 0o700) } catch {
+            throw CommandFailure(
+                "--out \(folder) cannot be used", reason: error.description,
+                hint: "give a folder into which you may write; the one around it must be there", exitCode: .cannotCreate
+            )
+        }
         for name in names where try fileStatus(path(name)) != nil {
             throw CommandFailure(
                 "\(path(name)) exists already", hint: "move it away, or name another folder with --out",
@@ -23,6 +28,8 @@ struct BundleCopies {
     /// For Pis that are made: a failure says that they are.
     func write(from deployment: Deployment) throws {
         do { try copy(from: deployment) } catch let error as SystemCallError {
+            // Secrets, on a stick that goes through many hands.
+            for name in names { unlink(temporary(name)) }
             throw CommandFailure(
                 "the copies in \(folder) are not complete", reason: error.description,
                 hint: "the Pis are made; copy their tars by hand: cp \(deployment.identities)/<name>.tar.gz <folder>",

@@ -34,8 +34,12 @@ struct Renew {
     let say: (String) -> Void
 
     func run() throws {
-        try deployment.change(say) { identifiers in
-            guard case .present(let authority) = try deployment.readAuthority(request.passphrase) else {
+        // First, so that nobody is asked for a passphrase where there is nothing.
+        _ = try deployment.existingIdentifiers()
+        var passphrase = request.passphrase
+        try passphrase.obtain(for: deployment)
+        try deployment.change(say) { [passphrase] identifiers in
+            guard case .present(let authority) = try deployment.readAuthority(passphrase) else {
                 throw CommandFailure(
                     "\(deployment.authorityCertificate) is missing",
                     reason: "there is nothing here that could be renewed",

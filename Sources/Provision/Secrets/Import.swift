@@ -25,7 +25,7 @@ struct Import {
         _ = try old()
         _ = try IdentifierFile(reading: deployment.identifiers, mostBareSecrets: .max)
         var wishes = request.certificates
-        try wishes.passphrase.readForNewKey(in: deployment)
+        try wishes.passphrase.obtain(for: deployment)
         try deployment.withLock(say) { try runLocked(wishes) }
     }
 
@@ -83,6 +83,7 @@ struct Import {
             planned.append(secret, for: name)
             return try PiIdentity(name: name, secret: secret, authority: local.authority, validity: validity)
         }
+        try deployment.closeIdentifiers(say)
         try deployment.make(identities, roots: local.roots) {
             try IdentifierFile.edit(deployment.identifiers) { file in
                 try file.add(identities)
@@ -113,7 +114,10 @@ struct Import {
             let end = request.keepsSecrets ? "" : "…\(entry.secret.lastDigits)  "
             say("  line \(entry.line)  \(end)\(identity.name)")
         }
-        say("Copy each \(deployment.identities)/<name>.tar.gz to its Pi, where the old secret.py ends in those digits.")
+        let place =
+            request.keepsSecrets
+            ? "whose old secret.py has the id of that line" : "where the old secret.py ends in those digits"
+        say("Copy each \(deployment.identities)/<name>.tar.gz to its Pi, \(place).")
         if request.keepsSecrets {
             say(
                 """

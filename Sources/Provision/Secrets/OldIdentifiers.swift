@@ -1,5 +1,6 @@
 import CommandSupport
 import Files
+import Glibc
 import UploadProtocol
 
 /// The old system's `ids.txt`: one id a line, and blank lines.
@@ -17,7 +18,7 @@ struct OldIdentifiers {
 
     /// `allowsNames`: lines with a name are passed over instead of refused; this folder's own file has them.
     init(reading path: String, allowsNames: Bool) throws {
-        var text = try readFile(path, limit: 8 << 20)[...]
+        var text = try Self.text(of: path)[...]
         if text.starts(with: [0xef, 0xbb, 0xbf]) { text = text.dropFirst(3) }
         var entries: [Entry] = []
         var repeated: [Int] = []
@@ -43,5 +44,25 @@ struct OldIdentifiers {
         }
         self.entries = entries
         self.repeated = repeated
+    }
+
+    private static func text(of path: String) throws -> [UInt8] {
+        do throws(SystemCallError) {
+            return try readFile(path, limit: 8 << 20)
+        } catch {
+            let hint: String? =
+                switch error.code {
+                case ENOENT, ENOTDIR: "give the path of the old system's ids.txt"
+                case EISDIR: "give the file in it: \(path)/ids.txt"
+                case EFBIG: "an ids.txt has at most 8 MiB: is it the right file?"
+                // What readFile throws for a pipe or a device.
+                case EINVAL: "it is no regular file: write the ids into one, then give that"
+                default: nil
+                }
+            guard let hint else { throw error }
+            throw CommandFailure(
+                error.description, hint: hint,
+                exitCode: error.code == ENOENT ? .noInput : .dataError)
+        }
     }
 }

@@ -30,8 +30,8 @@ struct Revocation {
                 throw CommandFailure(
                     "\(name) is not revoked", reason: error.description,
                     hint: """
-                        stop the receiver if it is urgent: nobody gets in then. Mend that (a full disk: df -h .), and run \
-                        this again
+                        stop the receiver if it is urgent: nobody gets in then. Mend that, and run this again: \
+                        \(hint(for: error) ?? "see provision check")
                         """, exitCode: .ioError)
             }
             say("Revoked \(name): the receiver refuses it from its next request on.")
@@ -63,6 +63,7 @@ struct Revocation {
                 }
             } else {
                 let secret = try PiIdentity(reading: deployment.identity(of: name), name: name).secret
+                try deployment.closeIdentifiers(say)
                 try IdentifierFile.edit(deployment.identifiers) { file in
                     let isAnothers =
                         file.list.bare.contains(secret)

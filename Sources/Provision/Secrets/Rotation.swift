@@ -22,6 +22,7 @@ struct Rotation {
             var identity = try kept(name)
             identity.secret = try uniqueSecret(in: identifiers) { try PiSecret(randomBits: bits.rawValue) }
             let secret = identity.secret
+            try deployment.closeIdentifiers(say)
             try deployment.replace([identity], roots: deployment.roots()) {
                 try IdentifierFile.edit(deployment.identifiers) { file in
                     // Whoever was shut out meanwhile gets no new line.

@@ -53,7 +53,7 @@ struct Initialization {
         // Once without the lock, so that an ids.txt with an error, or a passphrase, leaves nothing in a new folder.
         _ = try IdentifierFile(reading: deployment.identifiers)
         var wishes = wishes
-        try wishes.passphrase.readForNewKey(in: deployment)
+        if try !isWithoutKey(wishes) { try wishes.passphrase.obtain(for: deployment) }
         try deployment.withLock(say) {
             // Needs no key, so no passphrase either.
             let finished = try deployment.recover(try IdentifierFile(reading: deployment.identifiers))
@@ -62,13 +62,15 @@ struct Initialization {
         }
     }
 
+    /// Whether whatever is missing can be made without the authority's key.
+    private func isWithoutKey(_ wishes: CertificateWishes) throws -> Bool {
+        let certificates = [deployment.authorityCertificate, deployment.receiver]
+        return try wishes.isEmpty && certificates.allSatisfy { try fileStatus($0) != nil }
+    }
+
     private func setUp(_ wishes: CertificateWishes) throws -> SetUp.Outcome {
         let setUp = SetUp(deployment: deployment, wishes: wishes, now: now)
-        let hasCertificates = try [deployment.authorityCertificate, deployment.receiver].allSatisfy {
-            try fileStatus($0) != nil
-        }
-        // Then whatever is missing can be made without the authority's key.
-        if hasCertificates, wishes.isEmpty {
+        if try isWithoutKey(wishes) {
             try setUp.refuseLostIdentifiers()
             var outcome = SetUp.Outcome()
             try setUp.withoutKey(&outcome)

@@ -33,7 +33,8 @@ extension SetUp {
             throw CommandFailure(
                 "\(deployment.identifiers) is missing",
                 reason: "but \(deployment.identities) holds Pis, which it must list",
-                hint: "put it back from your copy; to shut all of them out, make an empty one: touch ids.txt",
+                hint:
+                    "put it back from your copy; to shut all of them out, make an empty one: install -m 600 /dev/null ids.txt",
                 exitCode: .configuration)
         }
     }
