@@ -22,9 +22,16 @@ struct Check {
                 hint: "change to the folder where provision new-pi ran, or begin one here: provision init",
                 exitCode: .configuration)
         }
-        // One that cannot be had is among the findings.
-        let lock = try? DeploymentLock(reading: deployment) {
-            waiting("Another provision is at work in this folder; waiting for it …")
+        let lock: DeploymentLock?
+        do {
+            lock = try DeploymentLock(reading: deployment) {
+                waiting("Another provision is at work in this folder; waiting for it …")
+            }
+        } catch let failure as CommandFailure where failure.exitCode == .temporaryFailure {
+            throw failure
+        } catch {
+            // One that cannot be had is among the findings.
+            lock = nil
         }
         return try withExtendedLifetime(lock) {
             let access = AccessCheck(deployment)
