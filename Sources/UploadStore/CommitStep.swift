@@ -4,7 +4,8 @@ package enum CommitStep: CaseIterable, Sendable {
     case replacementContentLinked, replacementReceiptLinked, intentLinked
     case earlierContentLinked, earlierReceiptLinked
     case receiptReplaced, contentReplaced, intentRemoved
-    case partialMade, partialNoteLinked, partialExtended, partialCommitted, partialNoteRemoved, partialRemoved
+    case partialMade, partialNoteLinked, partialExtended, partialGoneBack, partialCommitted, partialNoteRemoved,
+        partialRemoved
 }
 
 /// Told of each step right after it; tests take an image of the store there.

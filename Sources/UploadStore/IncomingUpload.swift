@@ -1,4 +1,5 @@
 import Files
+import Glibc
 package import OpenSSL
 import Synchronization
 package import UploadProtocol
@@ -25,6 +26,8 @@ package final class IncomingUpload: Sendable {
         var unwritten: Int64 = 0
         /// Bytes that are promised to it and not written yet.
         var reserved: Int64
+        /// The disk failed at some of them: nobody knows any more what a sync would make durable.
+        var isDamaged = false
     }
 
     /// So much may wait in memory before the disk is told to begin: a sync at the end of a large file would otherwise have
@@ -61,13 +64,20 @@ package final class IncomingUpload: Sendable {
     /// Bytes so far.
     package var received: Int64 { progress.withLock { $0.received } }
 
+    /// The disk failed at bytes that were written: what came is not to be kept.
+    var isDamaged: Bool { progress.withLock { $0.isDamaged } }
+
     /// Writes and hashes the next bytes. After an error the upload is to be let go.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         let count = Int64(bytes.count)
         try progress.withLock { (progress) throws(StoreError) in
             precondition(progress.digest == nil, "an upload that is finished takes no more bytes")
             guard count <= size - progress.received else { throw .longerThanAnnounced(size) }
-            do throws(SystemCallError) { try file.file.write(bytes) } catch { throw StoreError(error, needed: size) }
+            do throws(SystemCallError) { try file.file.write(bytes) } catch {
+                // What there is no room for is not written; all else may have taken earlier bytes with it.
+                if error.code != ENOSPC, error.code != EDQUOT { progress.isDamaged = true }
+                throw StoreError(error, needed: size)
+            }
             progress.hash?.update(bytes)
             progress.received += count
             progress.unwritten += count
@@ -76,7 +86,10 @@ package final class IncomingUpload: Sendable {
             reservations.release(released, for: pi)
             guard progress.unwritten >= Self.mostUnwritten else { return }
             progress.unwritten = 0
-            do throws(SystemCallError) { try file.startWriting() } catch { throw StoreError(error, needed: size) }
+            do throws(SystemCallError) { try file.startWriting() } catch {
+                progress.isDamaged = true
+                throw StoreError(error, needed: size)
+            }
         }
     }
 

@@ -65,6 +65,62 @@ struct FullDiskTests {
         }
     }
 
+    @Test("is not kept full by what came of a file, when that is sent whole once more and fits without it")
+    func keptBeginning() async throws {
+        try await withStore { store, root, filler in
+            let content = [UInt8](repeating: 7, count: 10 << 20)
+            let file = try UploadStore.announced(content, "a")
+            do {
+                let cut = try store.begin(file)
+                try cut.write(Array(content[..<(8 << 20)]))
+                try store.partials.keep(cut, of: file)
+            }
+            expectInsufficientSpace { try store.begin(pi: file.pi, path: file.path, size: file.size) }
+            do {
+                let upload = try store.begin(file)
+                try upload.write(content)
+                #expect(upload.finish() == file.digest)
+                #expect(try store.commit(upload) == .created)
+            }
+            #expect(store.reservedSpace == 0)
+        }
+    }
+
+    @Test("takes nothing of what came from who could not store the file anyway")
+    func keptInVain() async throws {
+        try await withStore { store, root, filler in
+            let content = [UInt8](repeating: 7, count: 30 << 20)
+            let file = try UploadStore.announced(content, "a")
+            do {
+                let path = try UploadPath(segments: ["a"])
+                let cut = try store.begin(pi: file.pi, path: path, size: 1 << 20)
+                try cut.write(Array(content[..<(1 << 20)]))
+                try store.partials.keep(cut, of: file)
+            }
+            expectInsufficientSpace { try store.begin(file) }
+            #expect(try store.offset(of: file) == 1 << 20)
+        }
+    }
+
+    @Test("keeps no bytes whose note does not fit any more")
+    func noteDoesNotFit() async throws {
+        try await withStore { store, root, filler in
+            let content = [UInt8](repeating: 7, count: 8 << 20)
+            let file = try UploadStore.announced(content, "a")
+            // Makes the folder.
+            _ = try store.partials.create(file)
+            try store.partials.remove(PartialKey(file))
+            let before = files(root)
+            do {
+                let cut = try store.begin(file)
+                try cut.write(Array(content[..<(4 << 20)]))
+                try filler.fill()
+                expectInsufficientSpace { try store.partials.keep(cut, of: file) }
+            }
+            #expect(files(root) == before)
+        }
+    }
+
     @Test("may be full of names instead of bytes")
     func withoutInodes() async throws {
         try await withStore(["-N", "64"]) { store, root, filler in

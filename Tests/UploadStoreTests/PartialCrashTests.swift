@@ -76,6 +76,33 @@ struct PartialCrashTests {
         }
     }
 
+    @Test("keeps the offset that was told when a part that came behind it is taken back")
+    func goingBack() throws {
+        let folder = try TemporaryFolder()
+        let images = try CrashImages(of: folder("received_files"))
+        let lab = try StoreFixture(in: folder, observe: images.observe)
+        let file = try UploadStore.announced(Self.content, "folder/a")
+        _ = try lab.store.partials.create(file)
+        let told = try lab.store.send(Self.content, of: file, upTo: 60_000)
+        let before = images.all.count
+        do {
+            let part = try #require(try lab.store.partials.open(PartialKey(file), room: 70_000, lease: folder))
+            try part.write(Array(Self.content[60_000..<130_000]))
+            // Durable before anybody knows that it is not what was signed.
+            #expect(try part.save() == 130_000)
+            #expect(try part.goBack() == told)
+        }
+        let taken = images.all.dropFirst(before)
+        #expect(taken.map(\.step) == [.partialExtended, .partialGoneBack])
+        for image in taken {
+            let store = try UploadStore(opening: image.root)
+            #expect(try #require(try store.offset(of: file)) >= told)
+            #expect(try store.complete(Self.content, of: file) == .created)
+        }
+        #expect(try lab.store.offset(of: file) == told)
+        #expect(try lab.store.complete(Self.content, of: file) == .created)
+    }
+
     @Test("is the same at any step of keeping a whole file that was cut off")
     func keeping() throws {
         let folder = try TemporaryFolder()

@@ -12,6 +12,7 @@ struct PartlyUsable<Value: Sendable>: Error, CustomStringConvertible {
 
 private let retryEvery = Duration.seconds(1)
 private let remindEvery = Duration.seconds(300)
+private let longestEmpty = Duration.seconds(1)
 
 /// A value that is made of files, and made anew as soon as one of them changes: all of the new one or all of the old.
 final class WatchedFiles<Value: Sendable>: Sendable {
@@ -19,6 +20,8 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         var value: Value
         /// `nil` in place of a file that was not there.
         var versions: [FileVersion?]
+        /// When one of them was first seen emptied where it lies.
+        var emptySince: ContinuousClock.Instant?
         var triedAt = ContinuousClock.Instant.now
         var failure: (text: String, toldAt: ContinuousClock.Instant)?
     }
@@ -28,19 +31,22 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     private let logger: Logger
     private let load: @Sendable (_ earlier: Value?) throws -> Value
     private let describe: @Sendable (Value) -> Logger.Metadata
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let state: Mutex<State>
 
     /// `what`: a word for the log. `load` is given what the files said before; it may throw `PartlyUsable`. `describe`: what
     /// the log says about a new value. Throws what `load` throws.
     init(
         _ what: String, paths: [String], logger: Logger, load: @escaping @Sendable (_ earlier: Value?) throws -> Value,
-        describe: @escaping @Sendable (Value) -> Logger.Metadata = { _ in [:] }
+        describe: @escaping @Sendable (Value) -> Logger.Metadata = { _ in [:] },
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) throws {
         self.what = what
         self.paths = paths
         self.logger = logger
         self.load = load
         self.describe = describe
+        self.now = now
         // The versions first: a change in between is then seen as a change at the next look.
         let versions = paths.map { FileVersion($0) }
         state = Mutex(State(value: try load(nil), versions: versions))
@@ -67,9 +73,7 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     }
 
     private func reload(_ state: inout State, _ versions: [FileVersion?], isAsked: Bool = false) {
-        // Its writer is about to fill it: until then nobody is to be refused by what is not there yet.
-        let isEmptied = zip(versions, state.versions).contains { $0?.wasJustEmptied(since: $1) ?? false }
-        guard isAsked || !isEmptied else { return }
+        guard isAsked || !isBeingWritten(&state, versions) else { return }
         let loaded = Result { try load(state.value) }
         // Changed while it was read, it may be neither the old nor the new: the next look decides.
         guard isAsked || paths.map({ FileVersion($0) }) == versions else { return }
@@ -98,6 +102,18 @@ final class WatchedFiles<Value: Sendable>: Sendable {
             logger.error(
                 "\(what) unusable, what they said before still counts\(kept)", metadata: Self.words(for: error))
         }
+    }
+
+    /// Emptied by a writer that is about to fill it: until then nobody is to be refused by what is not there yet. Its times
+    /// alone would not do: who touches it again and again would keep what it said before for ever.
+    private func isBeingWritten(_ state: inout State, _ versions: [FileVersion?]) -> Bool {
+        guard zip(versions, state.versions).contains(where: { $0?.wasJustEmptied(since: $1) ?? false }) else {
+            state.emptySince = nil
+            return false
+        }
+        let since = state.emptySince ?? now()
+        state.emptySince = since
+        return now() - since <= longestEmpty
     }
 
     private static func words(for error: any Error) -> Logger.Metadata {

@@ -122,7 +122,7 @@ struct ReceiverService: Service, CustomStringConvertible {
         }
         for replacement in recovery.unfinished {
             logger.error(
-                "replacement not finished, to be tried again before the next upload of that file",
+                "upload neither finished nor taken back; to be tried again, at the latest at the next start",
                 metadata: ["replacement": "\(replacement)"])
         }
     }

@@ -31,7 +31,10 @@ struct Receiver: Sendable {
     func begin(_ upload: AdmittedUpload, _ logger: Logger, turn: UploadTurn? = nil) throws(Refusal) -> WholeUpload {
         let charge = try quota.charge(upload.pi, size: upload.size, now: now)
         do throws(StoreError) {
-            let incoming = try store.begin(pi: upload.pi, path: upload.path, size: upload.size)
+            // What was kept of the file is for who has the turn.
+            let incoming =
+                turn == nil
+                ? try store.begin(pi: upload.pi, path: upload.path, size: upload.size) : try store.begin(upload.file)
             return WholeUpload(upload, incoming, turn: turn, charge: charge, receiver: self, logger: logger)
         } catch {
             throw refusal(for: error, upload.file)

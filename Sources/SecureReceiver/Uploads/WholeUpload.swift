@@ -15,7 +15,8 @@ final class WholeUpload: UploadBody {
     private let charge: DayQuota.Charge?
     /// Of a file that is large enough to be gone on with.
     private let turn: UploadTurn?
-    private let isFinished = Atomic(false)
+    /// Whether what has come of it is worth keeping if no more comes.
+    private let isToBeKept = Atomic(true)
 
     init(
         _ upload: AdmittedUpload, _ incoming: IncomingUpload, turn: UploadTurn?, charge: DayQuota.Charge?,
@@ -31,7 +32,7 @@ final class WholeUpload: UploadBody {
     }
 
     deinit {
-        guard let turn, !isFinished.load(ordering: .relaxed), incoming.received > 0 else { return }
+        guard let turn, isToBeKept.load(ordering: .relaxed), incoming.received > 0 else { return }
         receiver.keep(incoming, of: upload.file, turn: turn)
     }
 
@@ -45,13 +46,17 @@ final class WholeUpload: UploadBody {
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(Refusal) {
-        do throws(StoreError) { try incoming.write(bytes) } catch { throw receiver.refusal(for: error, upload.file) }
+        do throws(StoreError) { try incoming.write(bytes) } catch {
+            // A disk that is full is not to stay full of it.
+            isToBeKept.store(false, ordering: .relaxed)
+            throw receiver.refusal(for: error, upload.file)
+        }
     }
 
     func finish(
         credentials: Credentials, on eventLoop: any EventLoop, then answer: @escaping @Sendable (Response) -> Void
     ) {
-        isFinished.store(true, ordering: .relaxed)
+        isToBeKept.store(false, ordering: .relaxed)
         turn?.goesOn()
         guard incoming.finish() == upload.file.digest else {
             return answer(receiver.response(to: .bodyMismatch, upload.pi, logger))

@@ -1,4 +1,5 @@
 import Files
+import Glibc
 package import OpenSSL
 import Synchronization
 package import UploadProtocol
@@ -69,22 +70,13 @@ extension PartialUpload {
     /// error the upload is gone.
     @discardableResult
     package func save() throws(StoreError) -> Int64 {
-        try saved.withLock { saved throws(StoreError) in
-            if let failure = saved.failure { throw failure }
-            do throws(SystemCallError) {
-                let hash = incoming.runningHash
-                let offset = hash?.offset ?? incoming.received
-                try incoming.file.file.synchronize()
-                if try saved.note.write(offset: offset, time: partials.now) { partials.observe(.partialExtended) }
-                if let hash { partials.hashes.keep(hash, of: key) }
-                return offset
-            } catch {
-                // The kernel may have dropped what was to be synced: nobody knows any more what is on the disk.
-                let failure = StoreError(error, needed: file.size - start)
-                saved.failure = failure
-                try? partials.remove(key)
-                throw failure
-            }
+        try changingNote { (note) throws(SystemCallError) in
+            let hash = incoming.runningHash
+            let offset = hash?.offset ?? incoming.received
+            try incoming.file.file.synchronize()
+            if try note.write(offset: offset, time: partials.now) { partials.observe(.partialExtended) }
+            if let hash { partials.hashes.keep(hash, of: key) }
+            return offset
         }
     }
 
@@ -99,8 +91,31 @@ extension PartialUpload {
     /// Ends a part that is not what its sender signed: it never came.
     @discardableResult
     package func goBack() throws(StoreError) -> Int64 {
-        do throws(SystemCallError) { try incoming.goBack(to: atStart) } catch { throw StoreError(error) }
-        return try save()
+        try changingNote { (note) throws(SystemCallError) in
+            // First, and synced: a note of more bytes than there are would be no note at all.
+            if try note.write(offset: start, time: partials.now) { partials.observe(.partialGoneBack) }
+            try incoming.goBack(to: atStart)
+            partials.hashes.keep(atStart, of: key)
+            return start
+        }
+    }
+
+    private func changingNote(
+        _ body: (inout PartialNoteFile) throws(SystemCallError) -> Int64
+    ) throws(StoreError) -> Int64 {
+        try saved.withLock { saved throws(StoreError) in
+            if let failure = saved.failure { throw failure }
+            do throws(SystemCallError) {
+                guard !incoming.isDamaged else { throw SystemCallError("write", incoming.file.file.path, code: EIO) }
+                return try body(&saved.note)
+            } catch {
+                // The kernel may have dropped what was to be synced: nobody knows any more what is on the disk.
+                let failure = StoreError(error, needed: file.size - start)
+                saved.failure = failure
+                try? partials.remove(key)
+                throw failure
+            }
+        }
     }
 
     /// Gives the whole upload up.

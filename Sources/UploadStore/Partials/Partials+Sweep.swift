@@ -19,7 +19,9 @@ extension Partials {
         guard let folder = try tree.existing(PartialKey.root + [pi.text]) else { return 0 }
         var removed = 0
         for key in try keys(of: pi, in: folder) where (try? isAlive(key, in: folder)) == false {
-            if (try? removeUnlessUsed(key, in: folder)) == true { removed += 1 }
+            // Somebody may have gone on with it since that look.
+            let isRemoved = try? removeUnlessUsed(key, in: folder) { try !isAlive(key, in: folder) }
+            if isRemoved == true { removed += 1 }
         }
         return removed
     }
@@ -39,7 +41,7 @@ extension Partials {
         var waiting: [(key: PartialKey, note: PartialNote)] = []
         for key in try keys(of: file.pi, in: folder) where key != own {
             guard let note = try folder.partialNote(key) else { continue }
-            if note.file.path == file.path, try removeUnlessUsed(key, in: folder) { continue }
+            if place(note.file) == place(file), try removeUnlessUsed(key, in: folder) { continue }
             waiting.append((key, note))
         }
         waiting.sort { $0.note.entry.time < $1.note.entry.time }
@@ -48,6 +50,9 @@ extension Partials {
             if try removeUnlessUsed(key, in: folder) { tooMany -= 1 }
         }
     }
+
+    /// By bytes: two spellings of one Unicode text are two files.
+    private func place(_ file: AnnouncedFile) -> [UInt8] { Place(pi: file.pi, path: file.path).key }
 
     /// Of all files that are there, with a note or without.
     private func keys(of pi: PiName, in folder: Directory) throws -> Set<PartialKey> {

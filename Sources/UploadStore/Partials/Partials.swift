@@ -135,10 +135,12 @@ extension Partials {
         do { return try body(key) } catch { throw StoreError(any: error, needed: needed) }
     }
 
-    /// `false` if somebody works at it.
-    func removeUnlessUsed(_ key: PartialKey, in folder: Directory) throws -> Bool {
+    /// `false` if somebody works at it, or if `condition` does not hold then.
+    func removeUnlessUsed(
+        _ key: PartialKey, in folder: Directory, where condition: () throws -> Bool = { true }
+    ) throws -> Bool {
         try inUse.withLock { inUse in
-            guard !inUse.contains(key) else { return false }
+            guard !inUse.contains(key), try condition() else { return false }
             try remove(key, in: folder)
             return true
         }
@@ -163,11 +165,17 @@ extension Partials {
 
     private func note(_ file: AnnouncedFile, offset: Int64, in folder: Directory) throws -> PartialStatus {
         let note = PartialNote(file: file, entry: .init(sequence: 0, offset: offset, time: now))
-        let temporary = try temporaries.make(holding: note.contents)
-        try TemporaryFiles.synchronize(temporary)
-        try temporary.link(into: folder, as: PartialKey(file).noteName)
-        observe(.partialNoteLinked)
-        try folder.synchronize()
+        do {
+            let temporary = try temporaries.make(holding: note.contents)
+            try TemporaryFiles.synchronize(temporary)
+            try temporary.link(into: folder, as: PartialKey(file).noteName)
+            observe(.partialNoteLinked)
+            try folder.synchronize()
+        } catch {
+            // The bytes would take their room until they are swept.
+            try? remove(PartialKey(file), in: folder)
+            throw error
+        }
         return status(note)
     }
 

@@ -3,6 +3,20 @@ import OpenSSL
 package import UploadProtocol
 
 extension UploadStore {
+    /// Starts an upload of the whole of `file`, for who works at what was kept of it: that gives way where there is room for
+    /// both no more, and would be without it.
+    package func begin(_ file: AnnouncedFile) throws(StoreError) -> IncomingUpload {
+        do throws(StoreError) {
+            return try begin(pi: file.pi, path: file.path, size: file.size)
+        } catch {
+            guard case .insufficientSpace(let needed, let free?) = error,
+                let kept = try partials.status(of: PartialKey(file))?.offset, needed - free <= kept
+            else { throw error }
+            try partials.remove(PartialKey(file))
+            return try begin(pi: file.pi, path: file.path, size: file.size)
+        }
+    }
+
     /// Gives an upload that came in parts its name, as `commit` does for a whole one, and forgets the parts. After an error
     /// they are kept, and it can be tried again.
     package func commit(

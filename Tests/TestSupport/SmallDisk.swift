@@ -1,12 +1,11 @@
 import Foundation
-import TestSupport
 
 /// A file system of 20 MB of a test's own. Only root can mount one, and not in every container.
-struct SmallDisk {
+package struct SmallDisk {
     private let folder: TemporaryFolder
     private var mountPoint: String { folder("mounted") }
 
-    static let isAvailable: Bool = {
+    package static let isAvailable: Bool = {
         let needed = ["/dev/loop-control", "/usr/sbin/mkfs.ext4", "/usr/bin/mount"]
         return mayMount && needed.allSatisfy(FileManager.default.fileExists)
     }()
@@ -19,7 +18,7 @@ struct SmallDisk {
         return effective & 1 << 21 != 0
     }
 
-    init(_ options: [String] = []) async throws {
+    package init(_ options: [String] = []) async throws {
         folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: folder("mounted"), withIntermediateDirectories: false)
         guard truncate(create(folder("disk")), 20 << 20) == 0 else { throw Failed(command: "truncate", errors: "") }
@@ -28,8 +27,9 @@ struct SmallDisk {
     }
 
     /// Lends the mount point; unmounts when `body` is through, so nothing there may stay open.
-    func use(_ body: (String) throws -> Void) async throws {
-        let result = Result { try body(mountPoint) }
+    package func use(_ body: (String) async throws -> Void) async throws {
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(mountPoint)) } catch { result = .failure(error) }
         try await run("/usr/bin/umount", [mountPoint])
         try result.get()
     }
