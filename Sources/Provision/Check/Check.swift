@@ -73,7 +73,7 @@ struct Check {
 
     private func store() throws -> [Finding] {
         let path = deployment.store
-        guard let status = try fileStatus(path, followingLinks: true) else {
+        guard let status = try destination(path) else {
             guard try fileStatus(path) == nil else {
                 return [
                     .error(
@@ -118,12 +118,23 @@ struct Remains {
     }
 }
 
+/// What `path` leads to; `nil` if to nothing, as a link that leads to itself.
+func destination(_ path: String) throws -> stat? {
+    do {
+        return try fileStatus(path, followingLinks: true)
+    } catch {
+        guard error.code == ELOOP else { throw error }
+        return nil
+    }
+}
+
 /// At most one finding: `path` has one of the permission bits `forbidden`.
 func permissions(_ path: String, forbidden: mode_t, mend: String, _ meaning: String) throws -> [Finding] {
     // The permissions of a link say nothing.
-    guard let status = try fileStatus(path, followingLinks: true), status.permissions & forbidden != 0 else {
-        return []
-    }
+    // And those of a device are not for a deployment to change.
+    guard let status = try destination(path), status.isRegularFile || status.isFolder,
+        status.permissions & forbidden != 0
+    else { return [] }
     let mode = String(status.permissions, radix: 8)
     return [.error(path, "\(meaning) (mode \(mode))", mend: "chmod \(mend) \(quoted(path))")]
 }
