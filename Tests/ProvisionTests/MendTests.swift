@@ -223,6 +223,30 @@ struct MendTests {
     }
 
     @Test(
+        "of certs/ while the authority changes",
+        arguments: [
+            ("cp ../old.pem certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            (
+                "mv certs/ca.key x; mv certs/ca.next.key certs/ca.key; mv x certs/ca.next.key",
+                "mv -n certs/ca.key certs/ca.key.old && mv -n certs/ca.next.key certs/ca.key && mv -n certs/ca.key.old certs/ca.next.key"
+            ),
+            (
+                ": > certs/ca.next.key",
+                "mv certs/ca.next.key certs/ca.next.key.old && mv certs/ca.next.pem certs/ca.next.pem.old && provision renew --ca"
+            ),
+        ])
+    func change(command: String, mend: String) async throws {
+        #expect(try await shellSucceeds("cp certs/ca.pem ../old.pem; provision renew --ca"))
+        #expect(try await lab.check().count == 1)
+        #expect(try await shellSucceeds(command))
+        let findings = try await lab.check()
+        #expect(findings.contains { $0.mend.hasSuffix(mend) }, "\(findings.map(\.mend))")
+        #expect(try await shellSucceeds(mend))
+        #expect(try await lab.check().map(\.mend) == ["provision renew --ca"])
+        #expect(try await shellSucceeds("provision renew --ca --finish --copied"))
+    }
+
+    @Test(
         "of secrets that were exchanged between folders, without a change of ids.txt, with which the Pis send",
         arguments: [
             "mv pis/north/secret.py x; mv pis/south/secret.py pis/north/; mv x pis/south/secret.py",
@@ -266,6 +290,25 @@ struct MendTests {
             Damage(
                 "rm -r pis/north pis/south; : > certs/ca.pem", "certs/ca.pem",
                 "rm certs/ca.pem pis/*; cp -a ../copy/. .", named: "put it back from your copy of certs/"),
+            Damage(
+                "mkdir ../b; cd ../b; provision init; cd ../lab; cp ../b/certs/ca.pem certs/ca.pem", "certs/ca.pem",
+                "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "mkdir ../b; cd ../b; provision init; cd ../lab; cp ../b/certs/ca.pem ../b/certs/ca.key certs/",
+                "certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem; cp -p ../copy/certs/ca.key certs/",
+                named: "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "cat certs/server.pem > certs/ca.pem", "certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "cat pis/south/pi.pem > certs/ca.pem", "certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "mv certs/ca.key ..; mkdir ../b; cd ../b; provision init; cd ../lab; cp ../b/certs/ca.pem certs/",
+                "certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem; mv ../ca.key certs/",
+                named: "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "rm -r certs", "certs/ca.pem",
+                "mkdir -m 700 certs && install -m 644 pis/north/ca.pem certs/ca.pem; cp -a ../copy/certs/. certs",
+                named: "mkdir -m 700 certs && install -m 644 pis/north/ca.pem certs/ca.pem"),
             Damage("chmod 666 certs/ca.pem", "certs/ca.pem", "chmod go-w certs/ca.pem"),
             Damage(
                 ": > certs/ca.key", "certs/ca.key", "cp -p ../copy/certs/ca.key certs/",
