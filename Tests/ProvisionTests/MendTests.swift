@@ -394,6 +394,8 @@ struct MendTests {
                 named: "# mount it. To begin with an empty one: rm received_files && provision init"),
             Damage("chmod 777 received_files", "received_files", "chmod o-w received_files"),
             Damage("chmod 777 .", ".", "chmod o-w ."),
+            Damage("cp ids.txt ids.txt~; chmod 644 ids.txt~", "ids.txt~", "chmod go= 'ids.txt~'"),
+            Damage("mkdir .git; rm .gitignore", ".gitignore", "provision init"),
         ])
     func store(damage: Damage) async throws {
         #expect(try await lab.shell("mv certs/ca.key ../ca.key; \(damage.command)").exitCode == 0)

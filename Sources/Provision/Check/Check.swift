@@ -68,6 +68,15 @@ struct Check {
         if try fileStatus(deployment.identities) == nil {
             findings.append(.error(deployment.identities, "it is missing", mend: "provision init"))
         }
+        // What an editor leaves behind has the secrets too.
+        for name in try namesInFolder(deployment.folder) where name.hasPrefix("ids.txt") && name != "ids.txt" {
+            findings += try permissions(
+                deployment.path(name), forbidden: 0o077, mend: "go=", "others may read the secrets in it")
+        }
+        if try fileStatus(deployment.path(".git")) != nil, try fileStatus(deployment.gitignore) == nil {
+            findings.append(
+                .warning(deployment.gitignore, "it is missing: secrets may get into git", mend: "provision init"))
+        }
         return findings + (try store())
     }
 
