@@ -166,7 +166,8 @@ struct CheckTests {
         try lab.folder.write(pem, to: "pis/north/pi.pem")
         #expect(
             try lab.check().contains {
-                $0.path == lab.folder("pis/north/pi.pem") && $0.mend == "provision renew north --new-key"
+                $0.path == lab.folder("pis/north/pi.pem")
+                    && $0.mend == "tar xzf \(lab.folder("pis/north.tar.gz")) -C \(lab.folder("pis"))"
             }
         )
     }

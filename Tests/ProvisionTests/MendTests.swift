@@ -81,7 +81,34 @@ struct MendTests {
             Damage(
                 "openssl x509 -in pis/north/pi.pem -out x; cat x > pis/north/pi.pem; rm x", "pis/north/pi.pem",
                 "tar xzf pis/north.tar.gz -C pis"),
-            Damage("cp pis/south/pi.pem pis/north/pi.pem", "pis/north/pi.pem", "provision renew north --new-key"),
+            Damage(
+                "cp pis/south/pi.pem pis/north/pi.pem", "pis/north/pi.pem", "tar xzf pis/north.tar.gz -C pis"),
+            Damage(
+                "cp pis/south/pi.pem pis/north/pi.pem; rm pis/north.tar.gz", "pis/north/pi.pem",
+                "provision renew north --new-key"),
+            Damage(
+                "mkdir ../b; cd ../b; provision new-pi north; cd ../lab; cp -r ../b/pis/north pis/",
+                "pis/north/secret.py", "tar xzf pis/north.tar.gz -C pis"),
+            Damage(
+                "rm pis/south.tar.gz; ln -s south.tar.gz pis/south.tar.gz", "pis/south.tar.gz",
+                "rm -r pis/south.tar.gz && provision bundle south"),
+            Damage(
+                "rm pis/south.tar.gz; ln -s /dev/zero pis/south.tar.gz", "pis/south.tar.gz",
+                "rm -r pis/south.tar.gz && provision bundle south"),
+            Damage(
+                "rm pis/south/secret.py; ln -s secret.py pis/south/secret.py", "pis/south/secret.py",
+                "rm -r pis/south/secret.py && tar xzf pis/south.tar.gz -C pis"),
+            Damage(
+                "rm pis/south/pi.pem; ln -s pi.pem pis/south/pi.pem", "pis/south/pi.pem",
+                "rm -r pis/south/pi.pem && tar xzf pis/south.tar.gz -C pis"),
+            Damage(
+                "rm -r pis/south; ln -s south pis/south", "pis/south",
+                "mkdir -p -m 700 pis/.old && mv --backup=numbered -t pis/.old pis/south && tar xzf pis/south.tar.gz -C pis"
+            ),
+            Damage(
+                "mkdir -m 700 pis/backup; cp -p pis/*.tar.gz pis/backup/", "pis/backup",
+                "mkdir -p -m 700 pis/.old && mv --backup=numbered -t pis/.old pis/backup",
+                named: "mv --backup=numbered -t pis/.old pis/backup"),
             Damage(
                 "cp pis/south/secret.py pis/north/secret.py", "pis/north/secret.py", "tar xzf pis/north.tar.gz -C pis"),
             Damage(
@@ -169,6 +196,12 @@ struct MendTests {
                 "mv ids.txt ids.txt.old && install -m 600 /dev/null ids.txt; provision restore north; provision restore south",
                 named: "mv ids.txt ids.txt.old && install -m 600 /dev/null ids.txt, and then provision restore"),
             Damage(
+                "rm ids.txt; ln -s /dev/zero ids.txt", "ids.txt", "rm ids.txt && cp -p ../copy/ids.txt .",
+                named: "rm ids.txt # then put the file back"),
+            Damage(
+                "rm ids.txt; ln -s ids.txt ids.txt", "ids.txt", "rm ids.txt && cp -p ../copy/ids.txt .",
+                named: "rm ids.txt # then put the file back"),
+            Damage(
                 "rm ids.txt; mkfifo ids.txt", "ids.txt", "rm -r ids.txt && mv ../copy/ids.txt .",
                 named: "put it back from your copy"),
             Damage("truncate -s 1G ids.txt", "ids.txt", "mv ../copy/ids.txt .", named: "put it back from your copy"),
@@ -188,6 +221,52 @@ struct MendTests {
         #expect(left == "north\nsouth\neast\nwest\n", "\(left)")
         #expect(try await lab.shell("grep -c '^# revoked' ids.txt").output == "0\n")
     }
+
+    @Test(
+        "of certs/ while the authority changes",
+        arguments: [
+            ("cp ../old.pem certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            (
+                "mv certs/ca.key x; mv certs/ca.next.key certs/ca.key; mv x certs/ca.next.key",
+                "mv -n certs/ca.key certs/ca.key.old && mv -n certs/ca.next.key certs/ca.key && mv -n certs/ca.key.old certs/ca.next.key"
+            ),
+            (
+                ": > certs/ca.next.key",
+                "mv certs/ca.next.key certs/ca.next.key.old && mv certs/ca.next.pem certs/ca.next.pem.old && provision renew --ca"
+            ),
+        ])
+    func change(command: String, mend: String) async throws {
+        #expect(try await shellSucceeds("cp certs/ca.pem ../old.pem; provision renew --ca"))
+        #expect(try await lab.check().count == 1)
+        #expect(try await shellSucceeds(command))
+        let findings = try await lab.check()
+        #expect(findings.contains { $0.mend.hasSuffix(mend) }, "\(findings.map(\.mend))")
+        #expect(try await shellSucceeds(mend))
+        #expect(try await lab.check().map(\.mend) == ["provision renew --ca"])
+        #expect(try await shellSucceeds("provision renew --ca --finish --copied"))
+    }
+
+    @Test(
+        "of secrets that were exchanged between folders, without a change of ids.txt, with which the Pis send",
+        arguments: [
+            "mv pis/north/secret.py x; mv pis/south/secret.py pis/north/; mv x pis/south/secret.py",
+            "mv pis/north x; mv pis/south pis/north; mv x pis/south",
+            "provision new-pi east; provision revoke east; mv pis/north/secret.py x; mv pis/east/secret.py pis/north/; mv x pis/east/secret.py",
+        ])
+    func exchanged(command: String) async throws {
+        #expect(try await shellSucceeds(command))
+        let before = try lab.outside.read("lab/ids.txt")
+        let findings = try await lab.check()
+        #expect(!findings.isEmpty)
+        for finding in findings {
+            #expect(finding.mend.hasPrefix("tar xzf pis/"))
+            #expect(try await shellSucceeds(finding.mend))
+        }
+        #expect(try await lab.check().isEmpty)
+        #expect(try lab.outside.read("lab/ids.txt") == before)
+    }
+
+    private func shellSucceeds(_ command: String) async throws -> Bool { try await lab.shell(command).exitCode == 0 }
 
     @Test(
         "of certs/",
@@ -211,6 +290,25 @@ struct MendTests {
             Damage(
                 "rm -r pis/north pis/south; : > certs/ca.pem", "certs/ca.pem",
                 "rm certs/ca.pem pis/*; cp -a ../copy/. .", named: "put it back from your copy of certs/"),
+            Damage(
+                "mkdir ../b; cd ../b; provision init; cd ../lab; cp ../b/certs/ca.pem certs/ca.pem", "certs/ca.pem",
+                "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "mkdir ../b; cd ../b; provision init; cd ../lab; cp ../b/certs/ca.pem ../b/certs/ca.key certs/",
+                "certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem; cp -p ../copy/certs/ca.key certs/",
+                named: "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "cat certs/server.pem > certs/ca.pem", "certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "cat pis/south/pi.pem > certs/ca.pem", "certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "mv certs/ca.key ..; mkdir ../b; cd ../b; provision init; cd ../lab; cp ../b/certs/ca.pem certs/",
+                "certs/ca.pem", "install -m 644 pis/north/ca.pem certs/ca.pem; mv ../ca.key certs/",
+                named: "install -m 644 pis/north/ca.pem certs/ca.pem"),
+            Damage(
+                "rm -r certs", "certs/ca.pem",
+                "mkdir -m 700 certs && install -m 644 pis/north/ca.pem certs/ca.pem; cp -a ../copy/certs/. certs",
+                named: "mkdir -m 700 certs && install -m 644 pis/north/ca.pem certs/ca.pem"),
             Damage("chmod 666 certs/ca.pem", "certs/ca.pem", "chmod go-w certs/ca.pem"),
             Damage(
                 ": > certs/ca.key", "certs/ca.key", "cp -p ../copy/certs/ca.key certs/",
@@ -264,6 +362,7 @@ struct MendTests {
             ("rm $copy; mkdir $copy", "rm -r $copy && provision init"),
             ("rm -r certs/receiver; echo x > certs/receiver", "rm certs/receiver && provision init"),
             ("rm -r certs/receiver; ln -s nowhere certs/receiver", "rm certs/receiver && provision init"),
+            ("rm -r certs/receiver; ln -s receiver certs/receiver", "rm certs/receiver && provision init"),
         ])
     func kept(command: String, mend: String) async throws {
         let copy =
@@ -289,8 +388,14 @@ struct MendTests {
                 "rmdir received_files; ln -s nowhere received_files", "received_files",
                 "rm received_files && provision init",
                 named: "# mount it. To begin with an empty one: rm received_files && provision init"),
+            Damage(
+                "rmdir received_files; ln -s received_files received_files", "received_files",
+                "rm received_files && provision init",
+                named: "# mount it. To begin with an empty one: rm received_files && provision init"),
             Damage("chmod 777 received_files", "received_files", "chmod o-w received_files"),
             Damage("chmod 777 .", ".", "chmod o-w ."),
+            Damage("cp ids.txt ids.txt~; chmod 644 ids.txt~", "ids.txt~", "chmod go= 'ids.txt~'"),
+            Damage("mkdir .git; rm .gitignore", ".gitignore", "provision init"),
         ])
     func store(damage: Damage) async throws {
         #expect(try await lab.shell("mv certs/ca.key ../ca.key; \(damage.command)").exitCode == 0)

@@ -22,9 +22,16 @@ struct AuthorityCheck {
         let path = deployment.authorityCertificate
         do {
             let text = try readFile(path, limit: 1 << 20)
-            rootsText = text
-            roots = (try? Certificate.all(inPEM: text)) ?? []
-            if roots.isEmpty {
+            let held = (try? Certificate.all(inPEM: text)) ?? []
+            // What else is here is judged once the right one is back.
+            let isForeign = !held.isEmpty && AuthorityCopy(deployment, insteadOf: held) != nil
+            rootsText = isForeign ? nil : text
+            roots = isForeign ? [] : held
+            if isForeign {
+                let problem =
+                    "it is not the one that signed what is here, of which there is a copy in \(deployment.identities)/"
+                findings.append(.error(path, problem, mend: Self.putBack(deployment, insteadOf: held)))
+            } else if roots.isEmpty {
                 findings.append(.error(path, "it holds no certificate in PEM", mend: Self.putBack(deployment)))
             }
         } catch {
@@ -68,6 +75,7 @@ struct AuthorityCheck {
                 mark, "\(deployment.authorityCertificate) lacks this root, which is taking over",
                 mend: "cat \(quoted(mark)) >> \(quoted(deployment.authorityCertificate))")
         }
+        if let exchanged = exchanged(next) { return exchanged }
         guard change.isFinishing || (try? fileStatus(key, followingLinks: true)) ?? nil != nil else {
             return .warning(
                 mark, "a new authority is taking the place of the old one, and its key \(key) is not here",
@@ -77,18 +85,31 @@ struct AuthorityCheck {
     }
 
     /// From a Pi that has it whole.
-    private static func putBack(_ deployment: Deployment) -> String {
-        let path = deployment.authorityCertificate
-        let key = try? PrivateKey(pem: SecureBytes(copyOf: readFile(deployment.authorityKey, limit: 1 << 16)))
-        for name in (try? namesInFolder(deployment.identities)) ?? [] where PiName(name) != nil {
-            let copy = "\(deployment.identities)/\(name)/\(PiIdentity.rootsFile)"
-            guard let text = try? readFile(copy, limit: 1 << 20), let roots = try? Certificate.all(inPEM: text),
-                let root = roots.first, LeafProfile.trustDomain(of: root) != nil,
-                key.map({ key in roots.contains { $0.isPaired(with: key) } }) ?? true
-            else { continue }
-            return clearing([path], "install -m 644 \(quoted(copy)) \(quoted(path))")
+    /// The keys of the two authorities, each in the place of the other.
+    private func exchanged(_ next: Certificate) -> Finding? {
+        let (key, nextKey) = (deployment.authorityKey, deployment.nextAuthorityKey)
+        func read(_ path: String) -> PrivateKey? {
+            (try? readFile(path, limit: 1 << 16)).flatMap { try? PrivateKey(pem: SecureBytes(copyOf: $0)) }
         }
-        return "# put it back from your copy of \(deployment.certificates)/"
+        guard let old = read(key), let new = read(nextKey), next.isPaired(with: old), !next.isPaired(with: new) else {
+            return nil
+        }
+        let aside = quoted("\(key).old")
+        return .error(
+            nextKey, "it is the old authority's key, and \(key) that of the new one",
+            mend: """
+                mv -n \(quoted(key)) \(aside) && mv -n \(quoted(nextKey)) \(quoted(key)) && mv -n \(aside) \(quoted(nextKey))
+                """)
+    }
+
+    private static func putBack(_ deployment: Deployment, insteadOf held: [Certificate] = []) -> String {
+        let path = deployment.authorityCertificate
+        guard let copy = AuthorityCopy(deployment, insteadOf: held)?.path else {
+            return "# put it back from your copy of \(deployment.certificates)/"
+        }
+        let folder = deployment.certificates
+        let makingFolder = (try? fileStatus(folder)) == nil ? "mkdir -m 700 \(quoted(folder)) && " : ""
+        return makingFolder + clearing([path], "install -m 644 \(quoted(copy)) \(quoted(path))")
     }
 
     private func profile(of root: Certificate) -> [Finding] {
@@ -105,7 +126,13 @@ struct AuthorityCheck {
 
     /// The authority's, or the next one's while it takes over.
     private func key(_ path: String) -> [Finding] {
-        let place = "put it back from your copy of \(deployment.certificates)/"
+        var place = "put it back from your copy of \(deployment.certificates)/"
+        if path == deployment.nextAuthorityKey {
+            let aside = [path, deployment.nextAuthorityCertificate].filter { (try? fileStatus($0)) ?? nil != nil }
+            let moves = aside.map { "mv \(quoted($0)) \(quoted("\($0).old"))" }
+            place += ". If there is none, to begin with another: "
+            place += (moves + ["provision renew --ca"]).joined(separator: " && ")
+        }
         // A copy that is written into a FIFO would wait for ever.
         let isRegular = (try? fileStatus(path))?.isRegularFile ?? true
         let putBack = isRegular ? "# \(place)" : "mv \(quoted(path)) \(quoted("\(path).old")) # then \(place)"

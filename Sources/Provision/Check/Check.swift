@@ -75,12 +75,21 @@ struct Check {
         if try fileStatus(deployment.identities) == nil {
             findings.append(.error(deployment.identities, "it is missing", mend: "provision init"))
         }
+        // What an editor leaves behind has the secrets too.
+        for name in try namesInFolder(deployment.folder) where name.hasPrefix("ids.txt") && name != "ids.txt" {
+            findings += try permissions(
+                deployment.path(name), forbidden: 0o077, mend: "go=", "others may read the secrets in it")
+        }
+        if try fileStatus(deployment.path(".git")) != nil, try fileStatus(deployment.gitignore) == nil {
+            findings.append(
+                .warning(deployment.gitignore, "it is missing: secrets may get into git", mend: "provision init"))
+        }
         return findings + (try store())
     }
 
     private func store() throws -> [Finding] {
         let path = deployment.store
-        guard let status = try fileStatus(path, followingLinks: true) else {
+        guard let status = try destination(path) else {
             guard try fileStatus(path) == nil else {
                 return [
                     .error(
@@ -125,12 +134,23 @@ struct Remains {
     }
 }
 
+/// What `path` leads to; `nil` if to nothing, as a link that leads to itself.
+func destination(_ path: String) throws -> stat? {
+    do {
+        return try fileStatus(path, followingLinks: true)
+    } catch {
+        guard error.code == ELOOP else { throw error }
+        return nil
+    }
+}
+
 /// At most one finding: `path` has one of the permission bits `forbidden`.
 func permissions(_ path: String, forbidden: mode_t, mend: String, _ meaning: String) throws -> [Finding] {
     // The permissions of a link say nothing.
-    guard let status = try fileStatus(path, followingLinks: true), status.permissions & forbidden != 0 else {
-        return []
-    }
+    // And those of a device are not for a deployment to change.
+    guard let status = try destination(path), status.isRegularFile || status.isFolder,
+        status.permissions & forbidden != 0
+    else { return [] }
     let mode = String(status.permissions, radix: 8)
     return [.error(path, "\(meaning) (mode \(mode))", mend: "chmod \(mend) \(quoted(path))")]
 }

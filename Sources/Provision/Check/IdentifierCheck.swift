@@ -19,7 +19,8 @@ struct IdentifierCheck {
 
     init(deployment: Deployment) {
         path = deployment.identifiers
-        for (name, secret) in deployment.keptSecrets() { owners[Self.digest(secret), default: []].append(name) }
+        let kept = deployment.keptSecrets()
+        count(kept)
         do {
             guard let status = try fileStatus(path) else {
                 throw SystemCallError("read", path, code: ENOENT)
@@ -37,11 +38,38 @@ struct IdentifierCheck {
                 "others may read the secrets, or change them")
             var text = try readFile(path, limit: 8 << 20)[...]
             if text.starts(with: [0xef, 0xbb, 0xbf]) { text = text.dropFirst(3) }
-            read(IdentifierFileLine.all(in: text))
+            let lines = IdentifierFileLine.all(in: text)
+            let listed = Self.secrets(lines)
+            count(kept.map { ($0.name, Self.believed($0.secret, listed[$0.name], $0.name, deployment)) })
+            read(lines)
         } catch {
             isWhole = false
             findings.append(unreadable(error))
         }
+    }
+
+    private mutating func count(_ secrets: [(name: PiName, secret: PiSecret)]) {
+        owners = [:]
+        for (name, secret) in secrets { owners[Self.digest(secret), default: []].append(name) }
+    }
+
+    private static func secrets(_ lines: [IdentifierFileLine]) -> [PiName: [PiSecret]] {
+        lines.reduce(into: [:]) { secrets, line in
+            if case .active(let entry) = line.meaning, let name = entry.name {
+                secrets[name, default: []].append(entry.secret)
+            }
+        }
+    }
+
+    /// The secret in a Pi's folder, or the one in its tar if only that agrees with its line: then the folder is wrong,
+    /// and the line, with which the Pi sends, must stay.
+    private static func believed(
+        _ secret: PiSecret, _ lines: [PiSecret]?, _ name: PiName, _ deployment: Deployment
+    ) -> PiSecret {
+        guard let lines, !lines.contains(secret),
+            let packed = try? deployment.packedIdentity(of: name).identity.secret, lines.contains(packed)
+        else { return secret }
+        return packed
     }
 
     static func digest(_ secret: PiSecret) -> SHA256Digest {
@@ -64,7 +92,7 @@ struct IdentifierCheck {
 
     private func link() -> Finding {
         let mend =
-            (try? fileStatus(path, followingLinks: true)) == nil
+            (try? destination(path))?.isRegularFile != true
             ? "rm \(quoted(path)) # then put the file back from your copy"
             : "cp --remove-destination \"$(readlink -f \(quoted(path)))\" \(quoted(path))"
         return .error(path, "it is a link: provision could not replace what it leads to as a whole", mend: mend)

@@ -50,12 +50,31 @@ struct PiCheck {
         }
         let open = try permissions(name)
         if identifiers.named[name] == nil {
+            if let other = otherOwner(name) { return open + [other] }
             guard !identifiers.revoked.contains(name), identifiers.isWhole, !identifiers.cutOff.contains(name) else {
                 return open
             }
             return open + [notListed(name)]
         }
         return open + (try identity(name))
+    }
+
+    /// Of a Pi without a line: to restore it would give it the secret of another.
+    private func otherOwner(_ name: PiName) -> Finding? {
+        let path = "\(deployment.identity(of: name))/\(PiIdentity.secretFile)"
+        guard let secret = (try? readFile(path, limit: 1 << 16)).flatMap({ SecretFile.parse($0) }),
+            let owner = identifiers.owners[IdentifierCheck.digest(secret)]?.first(where: {
+                $0 != name && identifiers.named[$0]?.contains(secret) == true
+            })
+        else { return nil }
+        let packed = try? deployment.packedIdentity(of: name).identity.secret
+        let mend =
+            if let packed, packed != secret {
+                unpacked(name)
+            } else {
+                deployment.settingAside([deployment.identity(of: name), deployment.bundle(of: name)])
+            }
+        return .warning(path, "its secret is that of \(owner)", mend: mend)
     }
 
     private func notListed(_ name: PiName) -> Finding {
@@ -134,19 +153,21 @@ struct PiCheck {
         }
         let path = "\(folder)/\(PiIdentity.certificateFile)"
         // What is kept may be another Pi's: then its key is of no use.
-        let renew = "provision renew \(name)\(identity.isOwn ? "" : " --new-key")"
-        var findings = profile(
+        let renew = identity.isOwn ? "provision renew \(name)" : regain(name)
+        // A secret of its own comes first: without it, no renewal will do.
+        let hasSecret = identifiers.named[name]?.contains(identity.secret) == true
+        var findings = hasSecret ? [] : [otherSecret(name)]
+        // It brings back the certificate too.
+        if !hasSecret, unpacking(name) != nil { return findings }
+        findings += profile(
             identity.certificate, path, roots: authority.roots, purpose: .clientAuthentication, now: now, mend: renew
         ) { chain in
             let said = try LeafProfile.piName(of: chain)
             guard said == name else { throw WrongName(name: said) }
         }
         findings += ending(identity.certificate, path, now: now, days: PiRecord.warningDays, mend: renew)
-        if identifiers.named[name]?.contains(identity.secret) != true {
-            return findings + [otherSecret(name)]
-        }
         // What takes the place of another Pi's certificate brings the rest with it.
-        return identity.isOwn ? findings + (try companions(name)) : findings
+        return hasSecret && identity.isOwn ? findings + (try companions(name)) : findings
     }
 
     private func otherSecret(_ name: PiName) -> Finding {

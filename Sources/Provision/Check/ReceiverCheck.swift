@@ -51,7 +51,7 @@ struct ReceiverCheck {
             ? "it is missing: receipts of today can then not be verified once the certificate is renewed"
             : "it does not hold the certificate that \(deployment.receiver) has"
         let folder = deployment.receiverCertificates
-        let isObstacle = try fileStatus(folder) != nil && fileStatus(folder, followingLinks: true)?.isFolder != true
+        let isObstacle = try fileStatus(folder) != nil && destination(folder)?.isFolder != true
         let mend = isObstacle ? "rm \(quoted(folder)) && provision init" : clearing([path], "provision init")
         return [.warning(path, problem, mend: mend)]
     }
@@ -59,7 +59,7 @@ struct ReceiverCheck {
     /// Whether each is the one that its name tells, and nobody else may exchange it.
     private func copies() throws -> [Finding] {
         let folder = deployment.receiverCertificates
-        guard try fileStatus(folder, followingLinks: true)?.isFolder == true else { return [] }
+        guard try destination(folder)?.isFolder == true else { return [] }
         let meaning = "others may exchange what receipts are verified with"
         let current = (try? readFile(deployment.receiver, limit: 1 << 20)).flatMap {
             try? Certificate.all(inPEM: $0).first
