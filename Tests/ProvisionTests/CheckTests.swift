@@ -96,6 +96,19 @@ struct CheckTests {
         #expect(try lab.check().contains { $0.path == mark && $0.mend.hasPrefix("cat ") })
     }
 
+    @Test("warns of a root beside the lab's own, before a bundle brings it to the Pis", arguments: [false, true])
+    func foreignRoot(isFirst: Bool) async throws {
+        let other = try TestDeployment()
+        try other.newPi("east")
+        let (own, foreign) = try (lab.text("certs/ca.pem"), other.text("certs/ca.pem"))
+        try lab.folder.write(Array((isFirst ? foreign + own : own + foreign).utf8), to: "certs/ca.pem")
+        let finding = try #require(lab.check().first { $0.mend.hasPrefix("sed ") })
+        #expect(finding.path == lab.folder("certs/ca.pem") && finding.severity == .warning)
+        #expect(try await Program.run("/bin/sh", ["-c", finding.mend]).exitCode == 0)
+        #expect(try lab.text("certs/ca.pem") == own)
+        #expect(try lab.check() == [])
+    }
+
     @Test("quotes whatever names files have")
     func names() async throws {
         let name = "certs/receiver/a b;'x"

@@ -242,7 +242,8 @@ struct MendTests {
         let findings = try await lab.check()
         #expect(findings.contains { $0.mend.hasSuffix(mend) }, "\(findings.map(\.mend))")
         #expect(try await shellSucceeds(mend))
-        #expect(try await lab.check().map(\.mend) == ["provision renew --ca"])
+        // Beside what tells of a root that was given up.
+        #expect(try await lab.check().map(\.mend).filter { !$0.hasPrefix("sed ") } == ["provision renew --ca"])
         #expect(try await shellSucceeds("provision renew --ca --finish --copied"))
     }
 

@@ -51,6 +51,7 @@ struct AuthorityCheck {
         // The receiver may be another user.
         let open = try? permissions(path, forbidden: 0o022, mend: "go-w", "others may change whom to trust")
         findings += open ?? []
+        if let rootsText { findings += ForeignRoots(deployment, roots: roots, text: rootsText).findings }
         findings += roots.flatMap { root in
             ending(root, path, now: now, days: Self.warningDays, mend: mend) + profile(of: root)
         }
@@ -84,7 +85,6 @@ struct AuthorityCheck {
         return .warning(mark, change.words, mend: change.command)
     }
 
-    /// From a Pi that has it whole.
     /// The keys of the two authorities, each in the place of the other.
     private func exchanged(_ next: Certificate) -> Finding? {
         let (key, nextKey) = (deployment.authorityKey, deployment.nextAuthorityKey)
@@ -102,6 +102,7 @@ struct AuthorityCheck {
                 """)
     }
 
+    /// From a Pi that has it whole.
     private static func putBack(_ deployment: Deployment, insteadOf held: [Certificate] = []) -> String {
         let path = deployment.authorityCertificate
         guard let copy = AuthorityCopy(deployment, insteadOf: held)?.path else {
