@@ -119,6 +119,8 @@ struct CheckTests {
         #expect(findings[0].mend == "chmod go-w \(quoted(lab.folder(name)))" && quoted("a b;'x") == "'a b;'\\''x'")
         #expect(try await Program.run("/bin/sh", ["-c", findings[0].mend]).exitCode == 0)
         #expect(try lab.check().count == 1)
+        // `lab.check()` compares all files before and after, which only root can then.
+        guard geteuid() == 0 else { return }
         #expect(chmod(lab.folder(name), 0) == 0)
         let unreadable = try #require(lab.check().first { $0.mend.hasPrefix("chmod u+rwX ") })
         #expect(unreadable.mend == "chmod u+rwX \(quoted(lab.folder(name)))")

@@ -78,6 +78,16 @@ struct RefusalTests {
         Case("path other than signed", 401, "authentication-failed") { request in
             request = request.tampered { $0.replacingOccurrences(of: "/a.json", with: "/b.json") }
         },
+        Case("a signature with bits left over in its last digit", 400, "malformed-request") { request in
+            request = request.tampered { head in
+                var bytes = Array(head.utf8)
+                // Its two lowest bits are none of the 256 that were signed; the next digit differs in them alone.
+                let last = bytes.count - "=:\r\n\r\n".utf8.count - 1
+                let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+                bytes[last] = digits.firstIndex(of: bytes[last]).map { digits[$0 + 1] } ?? 0
+                return String(decoding: bytes, as: UTF8.self)
+            }
+        },
         Case("two signatures of our tag", 401, "authentication-failed") { request in
             let input = request.parametersText
             request.fields = [("Signature-Input", "other=\(input)"), ("Signature", "other=:AAAA:")]

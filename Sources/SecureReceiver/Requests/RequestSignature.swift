@@ -30,7 +30,9 @@ struct RequestSignature: Hashable, Sendable {
                 "The request has \(ours.count) signatures with the tag \(UploadSignature.tag); exactly one is needed.")
         }
         guard case .item(let item)? = signatures[label], case .undecodedByteSequence(let base64) = item.rfc9651BareItem,
-            let bytes = Data(base64Encoded: base64)
+            let bytes = Data(base64Encoded: base64),
+            // Left-over bits in the last digit would let one signature be written in several ways (RFC 4648, section 3.5).
+            bytes.base64EncodedString() == base64
         else { throw Refusal(.malformedRequest, "Signature has no byte sequence under the label of Signature-Input.") }
         guard let keyID = parameters.keyID, let created = parameters.created else {
             throw Refusal(.authenticationFailed, "The signature lacks the parameter keyid or created.")
