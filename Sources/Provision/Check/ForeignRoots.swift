@@ -1,6 +1,4 @@
-import Files
 import OpenSSL
-import UploadProtocol
 
 /// Roots in `ca.pem` beside the lab's own: whoever holds the key of one can make Pis that the receiver lets in, and each new
 /// bundle brings it to a Pi.
@@ -14,11 +12,11 @@ struct ForeignRoots {
             findings = []
             return
         }
-        let trace = Trace(deployment)
+        let evidence = AuthorityEvidence(deployment)
         let path = deployment.authorityCertificate
         let places = Self.places(in: text)
         var lines: [ClosedRange<Int>] = []
-        for (index, root) in roots.enumerated() where !trace.isLeft(by: root) && places.count == roots.count {
+        for (index, root) in roots.enumerated() where !evidence.speaks(for: root) && places.count == roots.count {
             lines.append(places[index])
         }
         // What is left must be an authority.
@@ -49,30 +47,5 @@ struct ForeignRoots {
             begin = nil
         }
         return places
-    }
-}
-
-/// What an authority leaves in the deployment that it works for.
-private struct Trace {
-    private let keys: [PrivateKey]
-    private let next: Certificate?
-    private let signed: [Certificate]
-
-    init(_ deployment: Deployment) {
-        func certificate(_ path: String) -> Certificate? {
-            (try? readFile(path, limit: 1 << 20)).flatMap { try? Certificate.all(inPEM: $0).first }
-        }
-        keys = [deployment.authorityKey, deployment.nextAuthorityKey].compactMap { path in
-            try? PrivateKey(pem: SecureBytes(copyOf: readFile(path, limit: 1 << 16)))
-        }
-        next = certificate(deployment.nextAuthorityCertificate)
-        let pis = ((try? namesInFolder(deployment.identities)) ?? []).filter { PiName($0) != nil }
-        let paths = [deployment.receiver] + pis.map { "\(deployment.identities)/\($0)/\(PiIdentity.certificateFile)" }
-        signed = paths.compactMap(certificate)
-    }
-
-    func isLeft(by root: Certificate) -> Bool {
-        keys.contains { root.isPaired(with: $0) } || next?.fingerprint == root.fingerprint
-            || signed.contains { $0.isSigned(by: root) }
     }
 }
