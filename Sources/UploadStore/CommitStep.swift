@@ -10,3 +10,6 @@ package enum CommitStep: CaseIterable, Sendable {
 
 /// Told of each step right after it; tests take an image of the store there.
 package typealias StepObserver = @Sendable (CommitStep) -> Void
+
+/// Told of bytes as they are read of what was written earlier: of a large file on a slow disk that takes minutes, and is no hang.
+package typealias ReadObserver = @Sendable (Int) -> Void

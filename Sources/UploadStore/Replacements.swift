@@ -14,13 +14,18 @@ final class Replacements: Sendable {
     private let tree: FolderTree
     private let temporaries: TemporaryFiles
     private let observe: StepObserver
+    let reading: ReadObserver
     /// What an error cut off halfway, by the key of its place; to be finished before anything else happens there.
     private let unfinished = Mutex<[[UInt8]: Replacement]>([:])
 
-    init(in directory: Directory, tree: FolderTree, temporaries: TemporaryFiles, observe: @escaping StepObserver) {
+    init(
+        in directory: Directory, tree: FolderTree, temporaries: TemporaryFiles, reading: @escaping ReadObserver,
+        observe: @escaping StepObserver
+    ) {
         self.directory = directory
         self.tree = tree
         self.temporaries = temporaries
+        self.reading = reading
         self.observe = observe
     }
 
@@ -105,7 +110,7 @@ extension Replacements {
         guard try directory.has(replacement.contentName), let folder = try tree.existing(place.folder),
             let current = try StoredFile(place.name, in: folder)
         else { return }
-        let digest = try current.digest()
+        let digest = try current.digest(progress: reading)
         guard digest != replacement.digest else { return }
 
         let versions = try tree.durable(place.versionsFolder)
@@ -125,7 +130,9 @@ extension Replacements {
         } catch {
             guard error.code == EEXIST else { throw error }
             // Linked before a crash, or really held twice. What has the name and not the content is damaged.
-            if let held = try StoredFile(digest.hex, in: versions), try held.holds(digest, size: current.size) {
+            if let held = try StoredFile(digest.hex, in: versions), held.size == current.size,
+                try held.digest(progress: reading) == digest
+            {
                 return try held.file.synchronize()
             }
             let step = randomName()
@@ -156,7 +163,8 @@ extension Replacements {
         let folder = try tree.durable(place.folder)
         let hasContent = try directory.has(replacement.contentName)
         // Without its content here, the receipt may only follow to where the content has gone.
-        let receiptIsDue = try hasContent || StoredFile(place.name, in: folder)?.digest() == replacement.digest
+        let receiptIsDue =
+            try hasContent || StoredFile(place.name, in: folder)?.digest(progress: reading) == replacement.digest
         if try receiptIsDue && directory.has(replacement.receiptName) {
             try directory.rename(replacement.receiptName, into: folder, as: place.receiptName)
             observe(.receiptReplaced)

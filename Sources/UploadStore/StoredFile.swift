@@ -7,8 +7,11 @@ import UploadProtocol
 /// A stored file, open for reading: what it holds is known by reading it, never by what stands beside it.
 struct StoredFile {
     let file: FileDescriptor
+    /// As it was opened.
+    let status: stat
+
     /// Bytes.
-    let size: Int64
+    var size: Int64 { Int64(status.st_size) }
 
     /// `nil` if there is no such name. Throws `pathConflict` for anything but a regular file.
     init?(_ name: String, in folder: Directory) throws(StoreError) {
@@ -18,9 +21,8 @@ struct StoredFile {
             guard let seen = try folder.status(of: name) else { return nil }
             guard seen.isRegularFile else { throw SystemCallError("open", folder.path, code: ELOOP) }
             file = try folder.open(name, O_RDONLY | O_NONBLOCK)
-            let status = try file.status()
+            status = try file.status()
             guard status.isRegularFile else { throw SystemCallError("open", folder.path, code: ELOOP) }
-            size = Int64(status.st_size)
         } catch {
             if error.code == ENOENT { return nil }
             throw error.code == ELOOP ? conflict : StoreError(error)
@@ -28,7 +30,7 @@ struct StoredFile {
     }
 
     /// `progress`: told of bytes as they are read.
-    func digest(progress: (Int) -> Void = { _ in }) throws(SystemCallError) -> SHA256Digest {
+    func digest(progress: (Int) -> Void) throws(SystemCallError) -> SHA256Digest {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
         defer { buffer.deallocate() }
         var hash = SHA256()
@@ -38,11 +40,6 @@ struct StoredFile {
             hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             progress(count)
         }
-    }
-
-    func holds(_ digest: SHA256Digest, size: Int64) throws(SystemCallError) -> Bool {
-        guard self.size == size else { return false }
-        return try self.digest() == digest
     }
 }
 

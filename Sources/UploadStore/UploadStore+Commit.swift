@@ -26,7 +26,11 @@ extension UploadStore {
                     if let signed = try create(place, in: folder, digest, upload.file, receipt) { return signed }
                     continue
                 }
-                if let held = try held(place, in: folder, current, digest: digest, size: upload.size) {
+                // Read anew, whatever is known of it: that costs no more than the sending did.
+                if let held = try held(
+                    place, in: folder, current, digest: digest, size: upload.size,
+                    digestOf: { try $0.digest(progress: reading) })
+                {
                     return try acknowledge(held, digest, receipt)
                 }
                 return try replace(place, digest, upload.file, receipt)
@@ -113,11 +117,15 @@ extension UploadStore {
     }
 
     func held(
-        _ place: Place, in folder: Directory, _ current: StoredFile, digest: SHA256Digest, size: Int64
+        _ place: Place, in folder: Directory, _ current: StoredFile, digest: SHA256Digest, size: Int64,
+        digestOf: (StoredFile) throws -> SHA256Digest
     ) throws -> Held? {
-        if try current.holds(digest, size: size) { return Held(file: current, folder: folder, name: place.name) }
+        if current.size == size, try digestOf(current) == digest {
+            return Held(file: current, folder: folder, name: place.name)
+        }
         guard let versions = try tree.existing(place.versionsFolder),
-            let earlier = try StoredFile(digest.hex, in: versions), try earlier.holds(digest, size: size)
+            let earlier = try StoredFile(digest.hex, in: versions), earlier.size == size,
+            try digestOf(earlier) == digest
         else { return nil }
         return Held(file: earlier, folder: try tree.durable(place.versionsFolder), name: digest.hex)
     }

@@ -21,6 +21,8 @@ package final class UploadStore: Sendable {
     let creations: Creations
     let replacements: Replacements
     let observe: StepObserver
+    let reading: ReadObserver
+    let knownDigests: KnownDigests
     private let reservations: SpaceReservations
     /// Held locked as long as the store is open.
     private let lock: FileDescriptor
@@ -28,17 +30,18 @@ package final class UploadStore: Sendable {
     /// Opens the folder `path`, which must exist, takes it for this process alone, and repairs what a crash left. The time
     /// this takes follows from what was under way at the crash, not from what is stored.
     package convenience init(
-        opening path: String, keepingFree keptFree: KeptFree = .percent(5), partials: PartialLimits = .init()
+        opening path: String, keepingFree keptFree: KeptFree = .percent(5), partials: PartialLimits = .init(),
+        reading: @escaping ReadObserver = { _ in }
     ) throws(StoreError) {
-        try self.init(opening: path, keepingFree: keptFree, partials: partials, observe: { _ in })
+        try self.init(opening: path, keepingFree: keptFree, partials: partials, reading: reading, observe: { _ in })
     }
 
-    /// `features`: what the system offers; found out if `nil`. `clock`: seconds since 1970, for the age of partial uploads.
-    /// `observe`: told of every step of a commit.
+    /// `features`: what the system offers; found out if `nil`. `clock`: seconds since 1970, for the age of what is
+    /// remembered. `reading`: told of bytes of files that are read again. `observe`: told of every step of a commit.
     package init(
         opening path: String, keepingFree keptFree: KeptFree = .percent(5), features: SystemFeatures? = nil,
         partials limits: PartialLimits = .init(), clock: @escaping @Sendable () -> Int64 = { Int64(time(nil)) },
-        observe: @escaping StepObserver
+        reading: @escaping ReadObserver = { _ in }, observe: @escaping StepObserver
     ) throws(StoreError) {
         do {
             let root = Directory(try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY))
@@ -54,11 +57,14 @@ package final class UploadStore: Sendable {
             tree = FolderTree(root: root, opensBeneath: features.openBeneath)
             temporaries = TemporaryFiles(in: temporary, unnamed: features.unnamedFiles)
             creations = Creations(directory: creating)
-            replacements = Replacements(in: replacing, tree: tree, temporaries: temporaries, observe: observe)
+            replacements = Replacements(
+                in: replacing, tree: tree, temporaries: temporaries, reading: reading, observe: observe)
             reservations = SpaceReservations(of: root.file, keepingFree: keptFree)
             partials = Partials(
                 tree: tree, temporaries: temporaries, reservations: reservations, limits: limits, clock: clock,
-                observe: observe)
+                reading: reading, observe: observe)
+            knownDigests = KnownDigests(clock: clock)
+            self.reading = reading
             self.observe = observe
 
             let removed = try temporaries.removeAll()

@@ -15,18 +15,20 @@ package final class Partials: Sendable {
     private let temporaries: TemporaryFiles
     private let reservations: SpaceReservations
     private let clock: @Sendable () -> Int64
+    private let reading: ReadObserver
     /// Neither swept nor pushed out.
     private let inUse = Mutex<Set<PartialKey>>([])
 
     init(
         tree: FolderTree, temporaries: TemporaryFiles, reservations: SpaceReservations, limits: PartialLimits,
-        clock: @escaping @Sendable () -> Int64, observe: @escaping StepObserver
+        clock: @escaping @Sendable () -> Int64, reading: @escaping ReadObserver, observe: @escaping StepObserver
     ) {
         self.tree = tree
         self.temporaries = temporaries
         self.reservations = reservations
         self.limits = limits
         self.clock = clock
+        self.reading = reading
         self.observe = observe
     }
 
@@ -81,7 +83,7 @@ package final class Partials: Sendable {
             let data = try folder.open(key.dataName, O_RDWR | O_NONBLOCK)
             let noteFile = try folder.open(key.noteName, O_RDWR | O_NONBLOCK)
             try data.truncate(to: note.entry.offset)
-            let hash = try hashes.hash(of: key, at: note.entry.offset) ?? RunningHash(reading: data)
+            let hash = try hashes.hash(of: key, at: note.entry.offset) ?? RunningHash(reading: data, progress: reading)
             try data.seek(to: note.entry.offset)
             try reservations.reserve(room, for: key.pi)
             partial = PartialUpload(

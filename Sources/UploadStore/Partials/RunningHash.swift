@@ -13,8 +13,8 @@ final class RunningHash: Sendable {
         self.offset = offset
     }
 
-    /// Reads all of `file` from its start.
-    convenience init(reading file: FileDescriptor) throws(SystemCallError) {
+    /// Reads all of `file` from its start. `progress`: told of bytes as they are read.
+    convenience init(reading file: FileDescriptor, progress: ReadObserver) throws(SystemCallError) {
         try file.seek(to: 0)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
         defer { buffer.deallocate() }
@@ -25,6 +25,7 @@ final class RunningHash: Sendable {
             if count == 0 { break }
             hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += Int64(count)
+            progress(count)
         }
         self.init(hash, offset: offset)
     }

@@ -39,9 +39,15 @@ extension UploadStore {
             let place = Place(pi: file.pi, path: file.path)
             try checkNothingIsInTheWay(of: place)
             try replacements.finishUnfinished(at: place)
-            guard let folder = try tree.existing(place.folder), let current = try StoredFile(place.name, in: folder),
-                try mayHold(file, place, in: folder),
-                let held = try held(place, in: folder, current, digest: file.digest, size: file.size)
+            guard let seen = try tree.existing(place.folder), try seen.has(place.name),
+                try mayHold(file, place, in: seen)
+            else { return nil }
+            // All above it is synced as well: who made it may have failed or crashed before.
+            let folder = try tree.durable(place.folder)
+            guard let current = try StoredFile(place.name, in: folder),
+                let held = try held(
+                    place, in: folder, current, digest: file.digest, size: file.size,
+                    digestOf: { try knownDigests.digest(of: $0, reading: reading) })
             else { return nil }
             return try acknowledge(held, file.digest, receipt)
         } catch let error as SystemCallError {

@@ -1,0 +1,125 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+import UploadProtocol
+import UploadStore
+
+@Suite("What is stored is read again")
+struct ReadingTests {
+    static let content = [UInt8](repeating: 1, count: 1_000_000)
+    static let path = "deep/er/a"
+
+    /// A store that counts the bytes it reads, with a clock that a test sets.
+    private struct Lab {
+        final class Counts: Sendable {
+            let bytes = Atomic(0)
+            /// Long after every file was changed.
+            let now = Atomic<Int64>(Int64(Date().timeIntervalSince1970) + 1_000_000)
+        }
+
+        let folder: TemporaryFolder
+        let counts = Counts()
+        let store: UploadStore
+
+        init(in folder: TemporaryFolder? = nil) throws {
+            let folder = try folder ?? TemporaryFolder()
+            let (root, counts) = (folder("received_files"), counts)
+            try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+            store = try UploadStore(
+                opening: root, clock: { counts.now.load(ordering: .relaxed) },
+                reading: { counts.bytes.add($0, ordering: .relaxed) }, observe: { _ in })
+            self.folder = folder
+        }
+
+        var read: Int { counts.bytes.load(ordering: .relaxed) }
+
+        func setClock(_ body: (Int64) -> Int64) {
+            counts.now.store(body(counts.now.load(ordering: .relaxed)), ordering: .relaxed)
+        }
+
+        /// What it is answered, and how many bytes were read for that.
+        func announce(_ content: [UInt8]) throws -> (Receipt.Result?, read: Int) {
+            let file = try UploadStore.announced(content, ReadingTests.path)
+            let before = read
+            let signed = try store.acknowledge(file) { try signReceipt(for: file, result: $0) }
+            return (signed?.receipt.result, read - before)
+        }
+
+        func write(_ content: [UInt8], at offset: UInt64) throws {
+            let file = try FileHandle(forUpdating: URL(fileURLWithPath: folder("received_files/pi-01/\(path)")))
+            try file.seek(toOffset: offset)
+            try file.write(contentsOf: content)
+            try file.close()
+        }
+    }
+
+    @Test("once for its announcements, as long as it stays as it is, and again after an hour")
+    func isRemembered() throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
+        for _ in 1...3 { #expect(try lab.announce(Self.content) == (.unchanged, 0)) }
+        lab.setClock { $0 + 3599 }
+        #expect(try lab.announce(Self.content) == (.unchanged, 0))
+        lab.setClock { $0 + 1 }
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
+        // A clock that was set back says nothing of how long ago that was.
+        lab.setClock { $0 - 1 }
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
+    }
+
+    @Test("after any change, though it has the same size and the same time; and what is damaged is not acknowledged")
+    func isReadAfterChange() throws {
+        let lab = try Lab()
+        let file = lab.folder("received_files/pi-01/\(Self.path)")
+        try lab.store.put(Self.content, Self.path)
+        _ = try lab.announce(Self.content)
+        let modified = try #require(FileManager.default.attributesOfItem(atPath: file)[.modificationDate] as? Date)
+        try lab.write([2], at: 500_000)
+        try FileManager.default.setAttributes([.modificationDate: modified], ofItemAtPath: file)
+        #expect(try lab.announce(Self.content) == (nil, 1_000_000))
+        // That, too, is remembered.
+        #expect(try lab.announce(Self.content) == (nil, 0))
+        try lab.write([1], at: 500_000)
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
+        try Data(Self.content).write(to: URL(fileURLWithPath: file), options: .atomic)
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
+        try FileManager.default.removeItem(atPath: file)
+        #expect(try lab.announce(Self.content) == (nil, 0))
+    }
+
+    @Test("each time if it was changed a moment before: a further change might look the same")
+    func isReadWhenUnsettled() throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        lab.setClock { _ in 0 }
+        for _ in 1...2 { #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000)) }
+    }
+
+    @Test("each time that all of it is sent again")
+    func isReadForWholeUploads() throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        _ = try lab.announce(Self.content)
+        for reads in 2...3 {
+            #expect(try lab.store.put(Self.content, Self.path) == .unchanged)
+            #expect(lab.read == reads * 1_000_000)
+        }
+    }
+
+    @Test("and one that comes in parts when it is gone on with after a restart; and each reading says how it gets on")
+    func isReadAfterRestart() throws {
+        let folder = try TemporaryFolder()
+        let file = try UploadStore.announced(Self.content, Self.path)
+        do {
+            let lab = try Lab(in: folder)
+            _ = try lab.store.partials.create(file)
+            _ = try lab.store.send(Self.content, of: file, upTo: 600_000)
+            #expect(lab.read == 0)
+        }
+        let lab = try Lab(in: folder)
+        _ = try lab.store.send(Self.content, of: file, upTo: 700_000)
+        #expect(lab.read == 600_000)
+    }
+}
