@@ -1,10 +1,6 @@
 import Foundation
-import NIOCore
-import NIOPosix
-import Synchronization
 import TestSupport
 import Testing
-import UploadProtocol
 
 @testable import SecureReceiver
 
@@ -61,61 +57,5 @@ struct ServiceManagerTests {
         #expect(interval(["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"]) == nil)
         #expect(interval(["WATCHDOG_USEC": "3000000"]) == .seconds(3))
         #expect(interval(["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "\(getpid())"]) == .seconds(3))
-    }
-}
-
-@Suite("A sign of life")
-struct HeartbeatTests {
-    /// What happened, in its order.
-    private final class Events: Sendable {
-        private let all = Mutex<[String]>([])
-        func add(_ event: String) { all.withLock { $0.append(event) } }
-        var list: [String] { all.withLock { $0 } }
-    }
-
-    @Test("waits for an event loop that hangs")
-    func waitsForEventLoops() async throws {
-        try await expectWait { heartbeat, work in heartbeat.eventLoops.next().execute(work) }
-    }
-
-    @Test("waits for a pool whose every thread hangs")
-    func waitsForPool() async throws {
-        let key = CommitQueue.Key(pi: PiName("pi-01")!, path: try UploadPath(percentEncoded: "a"))
-        try await expectWait { heartbeat, work in heartbeat.commits.submit(key, work) }
-    }
-
-    private func expectWait(_ submit: (Heartbeat, @escaping @Sendable () -> Void) -> Void) async throws {
-        let heartbeat = Heartbeat(
-            eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1), commits: CommitQueue(threads: 1))
-        let (events, hangs, goOn) = (Events(), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-        submit(heartbeat) {
-            hangs.signal()
-            goOn.wait()
-            events.add("went on")
-        }
-        try await blocking { hangs.wait() }
-        async let beat: Void = {
-            await heartbeat.beat()
-            events.add("beat")
-        }()
-        // Another beat would come by now if it did not wait: other tasks run while this one yields.
-        for _ in 1...100 { await Task.yield() }
-        goOn.signal()
-        await beat
-        #expect(events.list == ["went on", "beat"])
-        try await heartbeat.commits.stop()
-        try await heartbeat.eventLoops.shutdownGracefully()
-    }
-
-    @Test("comes while one upload syncs for long and others get on")
-    func comesBesideSlowWork() async throws {
-        let heartbeat = Heartbeat(
-            eventLoops: MultiThreadedEventLoopGroup(numberOfThreads: 1), commits: CommitQueue(threads: 2))
-        let goOn = DispatchSemaphore(value: 0)
-        heartbeat.commits.submit(.init(pi: PiName("pi-01")!, path: try UploadPath(percentEncoded: "a"))) { goOn.wait() }
-        await heartbeat.beat()
-        goOn.signal()
-        try await heartbeat.commits.stop()
-        try await heartbeat.eventLoops.shutdownGracefully()
     }
 }

@@ -14,7 +14,7 @@ extension HTTPConnectionHandler {
     }
 
     typealias Begin = (
-        any EventLoop, _ end: @escaping @Sendable () -> Void, _ started: @escaping @Sendable (Receiver.Start) -> Void
+        any Channel, _ end: @escaping @Sendable () -> Void, _ started: @escaping @Sendable (Receiver.Start) -> Void
     ) -> Void
 
     func prepare(_ head: RequestHead, context: ChannelHandlerContext, _ begin: Begin) {
@@ -23,7 +23,7 @@ extension HTTPConnectionHandler {
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         begin(
-            eventLoop,
+            context.channel,
             { eventLoop.execute { bound.value.handler.endUpload(slot, context: bound.value.context) } },
             { bound.value.handler.started(slot, $0, context: bound.value.context) })
     }

@@ -121,7 +121,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             case .question(let question):
                 inbound = head.closesConnection ? .finished : .discarding
                 receiver.answer(
-                    question, logger, credentials: credentials, on: context.eventLoop,
+                    question, logger, credentials: credentials, on: context.channel,
                     then: answer(
                         in: queue.append(), closesConnection: head.closesConnection, omitsBody: raw.method == .HEAD,
                         context: context))

@@ -75,11 +75,15 @@ enum Prerequisites {
         }
     }
 
-    static func store(_ configuration: ReceiverConfiguration) throws(CommandFailure) -> UploadStore {
+    /// `reading`: told of bytes whenever files are read again, while it opens too.
+    static func store(
+        _ configuration: ReceiverConfiguration, reading: @escaping ReadObserver
+    ) throws(CommandFailure) -> UploadStore {
         let path = configuration.store
         do throws(StoreError) {
             return try UploadStore(
-                opening: path, keepingFree: configuration.limits.keptFree, partials: configuration.partials)
+                opening: path, keepingFree: configuration.limits.keptFree, partials: configuration.partials,
+                reading: reading)
         } catch .inUse {
             throw CommandFailure(
                 "\(path) cannot be used", reason: "another receiver has it open",

@@ -35,12 +35,13 @@ struct ReceiverService: Service, CustomStringConvertible {
         self.onListening = onListening
         connections = ConnectionRegistry(configuration.limits)
         identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
-        let store = try Prerequisites.store(configuration)
+        let signs = SignsOfLife()
+        let store = try Prerequisites.store(configuration) { _ in signs.give() }
         credentials = try Prerequisites.credentials(configuration, logger: logger)
         let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
         receiver = Receiver(
             admission: Admission(authenticator: authenticator, largestFile: configuration.largestFile),
-            store: store, commits: CommitQueue(threads: configuration.syncThreads),
+            store: store, commits: CommitQueue(threads: configuration.syncThreads, signs: signs),
             limit: UploadLimit(configuration.uploadsUnderWay),
             quota: DayQuota(files: configuration.limits.filesPerDay, bytes: configuration.limits.bytesPerDay),
             resumableAbove: configuration.resumableAbove, tally: Tally(), logger: logger)

@@ -1,9 +1,9 @@
-import NIOCore
 import NIOPosix
 import Synchronization
 import UploadProtocol
 
-/// Runs the blocking end of uploads on a pool of threads: those of one file in their order, all others side by side.
+/// Runs the blocking end of uploads on a pool of threads: those of one file in their order, all others side by side, and each Pi's
+/// on its share of the threads.
 final class CommitQueue: Sendable {
     struct Key: Hashable, Sendable {
         let pi: PiName
@@ -13,60 +13,59 @@ final class CommitQueue: Sendable {
     typealias Work = @Sendable () -> Void
 
     private let pool: NIOThreadPool
-    /// Behind each key that is being worked at, what waits for it.
-    private let waiting = Mutex<[Key: CircularBuffer<Work>]>([:])
-    private let awaitingCompletion = Mutex<[CheckedContinuation<Void, Never>]>([])
+    private let lines: Mutex<CommitLines>
+    private let signs: SignsOfLife
 
-    init(threads: Int) {
+    /// `signs`: given whenever something is done.
+    init(threads: Int, signs: SignsOfLife = SignsOfLife()) {
         pool = NIOThreadPool(numberOfThreads: threads)
+        lines = Mutex(CommitLines(threads: threads))
+        self.signs = signs
         pool.start()
     }
 
     func submit(_ key: Key, _ work: @escaping Work) {
-        let isFirst = waiting.withLock { waiting in
-            if waiting[key] == nil {
-                waiting[key] = []
-                return true
-            }
-            waiting[key]?.append(work)
-            return false
+        submit(.init(pi: key.pi, path: key.path, work: work))
+    }
+
+    /// What concerns no stored file waits for nothing but a thread. `pi`: for whom it is done, if for one.
+    func run(for pi: PiName?, _ work: @escaping Work) {
+        submit(.init(pi: pi, path: nil, work: work))
+    }
+
+    private func submit(_ piece: CommitLines.Piece) {
+        let next = lines.withLock { lines in
+            lines.add(piece)
+            return lines.begin()
         }
-        if isFirst { run(key, work) }
+        if let next { start(next) }
     }
 
-    /// What concerns no stored file waits for nothing else.
-    func run(_ work: @escaping Work) {
-        pool.submit { _ in work() }
-    }
-
-    private func run(_ key: Key, _ work: @escaping Work) {
+    private func start(_ piece: CommitLines.Piece) {
         // A stopped pool calls as well: the work is then done here, rather than forgotten.
-        pool.submit { _ in
-            work()
-            self.tellOfCompletion()
-            let next = self.waiting.withLock { waiting in
-                let next = waiting[key]?.popFirst()
-                if next == nil { waiting[key] = nil }
-                return next
+        pool.submit { _ in self.work(at: piece) }
+    }
+
+    /// At this piece, then at what comes next.
+    private func work(at first: CommitLines.Piece) {
+        var piece = first
+        while true {
+            piece.work()
+            // One that ends may make way for two: for another Pi's, and for one of its own Pi, which has a thread less now.
+            let (next, further) = lines.withLock { lines in
+                lines.end(piece)
+                return (lines.begin(), lines.begin())
             }
-            if let next { self.run(key, next) }
+            signs.give()
+            if let further { start(further) }
+            guard let next else { return }
+            piece = next
         }
     }
 
-    /// Returns as soon as a thread of the pool has done something: what was submitted, or this.
-    func nextCompletion() async {
-        await withCheckedContinuation { continuation in
-            awaitingCompletion.withLock { $0.append(continuation) }
-            pool.submit { _ in self.tellOfCompletion() }
-        }
-    }
-
-    private func tellOfCompletion() {
-        let continuations = awaitingCompletion.withLock { continuations in
-            defer { continuations = [] }
-            return continuations
-        }
-        for continuation in continuations { continuation.resume() }
+    /// Returns if a thread is free and nobody waits for one, or else as soon as one of them gets on.
+    func nextSignOfLife() async {
+        await signs.next { lines.withLock { $0.hasRoom } }
     }
 
     func stop() async throws {

@@ -42,7 +42,7 @@ final class PartUpload: UploadBody {
     deinit {
         guard !progress.withLock({ $0.isFinished }) else { return }
         charge?.keep()
-        receiver.commits.run { [partial, receiver] in
+        receiver.commits.run(for: partial.file.pi) { [partial, receiver] in
             do throws(StoreError) { try partial.end() } catch {
                 _ = receiver.refusal(for: error, partial.file)  // logs it
             }
@@ -68,7 +68,7 @@ final class PartUpload: UploadBody {
             return true
         }
         guard isDue else { return }
-        receiver.commits.run { [self] in
+        receiver.commits.run(for: partial.file.pi) { [self] in
             // What fails here fails again at the end.
             _ = try? partial.save()
             progress.withLock { $0.isSaving = false }
@@ -80,7 +80,7 @@ final class PartUpload: UploadBody {
     ) {
         progress.withLock { $0.isFinished = true }
         turn.goesOn()
-        receiver.commits.run { [self] in
+        receiver.commits.run(for: partial.file.pi) { [self] in
             if let response = responseBeforeCommit() { return eventLoop.execute { answer(response) } }
             receiver.commits.submit(.init(partial.file)) { [self] in
                 let response = commit(credentials)

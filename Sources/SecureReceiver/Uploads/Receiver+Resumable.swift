@@ -7,31 +7,33 @@ import UploadStore
 extension Receiver {
     typealias Start = Result<any UploadBody, Refusal>
 
-    /// Waits for the turn at the file, and says on `eventLoop` whether its body may come. `end` is called if a newer request
-    /// wants the turn.
+    /// Waits for the turn at the file, and says on the event loop of `channel` whether its body may come. `end` is called if a
+    /// newer request wants the turn.
     func begin(
-        _ upload: AdmittedUpload, _ logger: Logger, on eventLoop: any EventLoop,
+        _ upload: AdmittedUpload, _ logger: Logger, on channel: any Channel,
         endedBy end: @escaping @Sendable () -> Void,
         then started: @escaping @Sendable (Start) -> Void
     ) {
         turns.take(PartialKey(upload.file)) { turn in
             let start = Start { () throws(Refusal) in try begin(upload, logger, turn: turn) }
             turn.mayEnd(by: end)
-            eventLoop.execute { started(start) }
+            channel.eventLoop.execute { started(start) }
         }
     }
 
     /// The same for a part, whose upload is opened off the event loop.
     func begin(
-        _ part: AdmittedPart, _ logger: Logger, on eventLoop: any EventLoop,
+        _ part: AdmittedPart, _ logger: Logger, on channel: any Channel,
         endedBy end: @escaping @Sendable () -> Void,
         then started: @escaping @Sendable (Start) -> Void
     ) {
         turns.take(part.key) { turn in
-            commits.run {
+            commits.run(for: part.key.pi) {
+                // What came of it may have to be read: not for nobody.
+                guard channel.isActive else { return }
                 let start = Start { () throws(Refusal) in try open(part, logger, turn: turn) }
                 turn.mayEnd(by: end)
-                eventLoop.execute { started(start) }
+                channel.eventLoop.execute { started(start) }
             }
         }
     }
@@ -77,22 +79,26 @@ extension Receiver {
 }
 
 extension Receiver {
-    /// Answers a request about an upload in parts, on `eventLoop`, when no older one works at it any more.
+    /// Answers a request about an upload in parts, on the event loop of `channel`, when no older one works at it any more.
     func answer(
-        _ question: AdmittedQuestion, _ logger: Logger, credentials: Credentials, on eventLoop: any EventLoop,
+        _ question: AdmittedQuestion, _ logger: Logger, credentials: Credentials, on channel: any Channel,
         then answer: @escaping @Sendable (Response) -> Void
     ) {
         turns.take(question.key) { turn in
             let respond: @Sendable (Response) -> Void = { response in
-                withExtendedLifetime(turn) { eventLoop.execute { answer(response) } }
+                withExtendedLifetime(turn) { channel.eventLoop.execute { answer(response) } }
             }
             switch question {
             case .announce(let file, let context):
-                commits.submit(.init(file)) { respond(announce(file, context, credentials, logger)) }
+                commits.submit(.init(file)) {
+                    // A stored file may have to be read: not for nobody.
+                    guard channel.isActive else { return }
+                    respond(announce(file, context, credentials, logger))
+                }
             case .status(let key):
-                commits.run { respond(state(of: key, logger)) }
+                commits.run(for: key.pi) { respond(state(of: key, logger)) }
             case .cancel(let key):
-                commits.run { respond(cancel(key, logger)) }
+                commits.run(for: key.pi) { respond(cancel(key, logger)) }
             }
         }
     }
@@ -152,7 +158,7 @@ extension Receiver {
 
     /// Keeps what came of a file whose `PUT` was cut off.
     func keep(_ incoming: IncomingUpload, of file: AnnouncedFile, turn: UploadTurn) {
-        commits.run {
+        commits.run(for: file.pi) {
             do throws(StoreError) { try store.partials.keep(incoming, of: file) } catch {
                 _ = refusal(for: error, file)  // logs it
             }
@@ -163,7 +169,7 @@ extension Receiver {
     /// Gives up what has expired. (What had when the receiver started is gone already.)
     func sweepHourly(on eventLoop: any EventLoop) -> RepeatedTask {
         eventLoop.scheduleRepeatedTask(initialDelay: .hours(1), delay: .hours(1)) { _ in
-            commits.run {
+            commits.run(for: nil) {
                 let removed = (try? store.partials.sweep()) ?? 0
                 guard removed > 0 else { return }
                 logger.notice("unfinished uploads given up", metadata: ["expired": "\(removed)"])

@@ -1,0 +1,124 @@
+import Testing
+import UploadProtocol
+
+@testable import SecureReceiver
+
+@Suite("The threads that commit uploads")
+struct CommitLinesTests {
+    private func piece(_ pi: Int, _ path: Int? = nil) throws -> CommitLines.Piece {
+        .init(pi: PiName("pi-\(pi)"), path: try path.map { try UploadPath(segments: ["\($0)"]) }, work: {})
+    }
+
+    /// Whether nothing more may begin.
+    private func isSaturated(_ lines: CommitLines) -> Bool {
+        var copy = lines
+        return copy.begin() == nil
+    }
+
+    /// Adds as many pieces, each of a file of its own, and returns those that begin.
+    private func add(_ count: Int, of pi: Int, to lines: inout CommitLines) throws -> [CommitLines.Piece] {
+        try (0..<count).compactMap { number in
+            lines.add(try piece(pi, number))
+            return lines.begin()
+        }
+    }
+
+    @Test("are half of them one Pi's at most, and at least one")
+    func areShared() throws {
+        for (threads, share) in [(1, 1), (2, 1), (3, 2), (8, 4), (16, 8)] {
+            var lines = CommitLines(threads: threads)
+            let begun = try add(100, of: 1, to: &lines).count
+            #expect(begun == share)
+            #expect(isSaturated(lines))
+            #expect(!lines.hasRoom)
+        }
+    }
+
+    @Test("are there for whoever comes next, though others have more to do than threads, and nothing of it ends")
+    func areKeptFree() throws {
+        var lines = CommitLines(threads: 16)
+        let begun = try (1...5).map { try add(100, of: $0, to: &lines).count }
+        #expect(begun == [8, 4, 2, 1, 1])
+        // As many at once fill them: then it is by turns.
+        let sixth = try add(1, of: 6, to: &lines)
+        #expect(sixth.isEmpty)
+    }
+
+    @Test("come to each Pi in turn, however much one asks for")
+    func areTakenInTurn() throws {
+        var lines = CommitLines(threads: 1)
+        var begun = try add(100, of: 1, to: &lines)
+        for pi in 2...4 { begun += try add(2, of: pi, to: &lines) }
+        #expect(begun.count == 1)
+        var working = try #require(begun.first)
+        var order: [String] = []
+        for _ in 1...8 {
+            lines.end(working)
+            let next = lines.begin()
+            working = try #require(next)
+            order.append(try #require(working.pi).text)
+        }
+        #expect(order == ["pi-1", "pi-2", "pi-3", "pi-4", "pi-1", "pi-2", "pi-3", "pi-4"])
+    }
+
+    @Test("do the pieces of one file in their order and never two at once, those of others meanwhile")
+    func keepOrder() throws {
+        var lines = CommitLines(threads: 16)
+        func begin(_ lines: inout CommitLines) -> UploadPath? { lines.begin()?.path }
+        let (seven, eight) = (try UploadPath(segments: ["7"]), try UploadPath(segments: ["8"]))
+        for _ in 1...3 { lines.add(try piece(1, 7)) }
+        let (first, none) = (begin(&lines), begin(&lines))
+        #expect(first == seven)
+        #expect(none == nil)
+        #expect(lines.hasRoom)
+        lines.add(try piece(1, 8))
+        let another = begin(&lines)
+        #expect(another == eight)
+        // Another Pi's file of that name is another file; and what is about no file waits for none.
+        lines.add(try piece(2, 7))
+        lines.add(try piece(1))
+        let (others, noFile) = (lines.begin()?.pi, lines.begin()?.pi)
+        #expect([others, noFile] == [PiName("pi-2"), PiName("pi-1")])
+        for _ in 1...2 {
+            lines.end(try piece(1, 7))
+            let (next, none) = (begin(&lines), begin(&lines))
+            #expect(next == seven)
+            #expect(none == nil)
+        }
+    }
+
+    @Test("never stand idle over what may begin: one that comes starts one at most, one that ends two")
+    func areSaturated() throws {
+        for threads in 1...9 {
+            var lines = CommitLines(threads: threads)
+            var (working, added, begun): ([CommitLines.Piece], Int, Int) = ([], 0, 0)
+            func start(_ most: Int, _ lines: inout CommitLines) {
+                for _ in 0..<most {
+                    guard let piece = lines.begin() else { break }
+                    working.append(piece)
+                    begun += 1
+                }
+                #expect(isSaturated(lines))
+                #expect(working.count <= threads)
+            }
+            for _ in 1...2000 {
+                if Bool.random() || working.isEmpty {
+                    lines.add(try piece(Int.random(in: 1...4), Bool.random() ? Int.random(in: 1...3) : nil))
+                    added += 1
+                    start(1, &lines)
+                } else {
+                    lines.end(working.remove(at: Int.random(in: working.indices)))
+                    start(2, &lines)
+                }
+                let files = working.compactMap { piece in piece.path.map { "\(piece.pi?.text ?? "-")/\($0)" } }
+                #expect(Set(files).count == files.count)
+            }
+            while let piece = working.popLast() {
+                lines.end(piece)
+                start(2, &lines)
+            }
+            #expect(begun == added)
+            #expect(lines.hasRoom)
+        }
+    }
+}
