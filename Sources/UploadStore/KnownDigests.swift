@@ -41,13 +41,15 @@ final class KnownDigests: Sendable {
         self.clock = clock
     }
 
-    /// `reading`: told of bytes if it has to be read.
-    func digest(of file: StoredFile, reading: ReadObserver) throws(SystemCallError) -> SHA256Digest {
+    /// `progress`: told of bytes if it has to be read; ends that if it throws.
+    func digest(
+        of file: StoredFile, progress: (Int) throws(SystemCallError) -> Void
+    ) throws(SystemCallError) -> SHA256Digest {
         let (version, now) = (Version(file.status), clock())
         if let known = known.withLock({ $0[version] }), (0..<Self.lifetime).contains(now - known.time) {
             return known.digest
         }
-        let digest = try file.digest(progress: reading)
+        let digest = try file.digest(progress: progress)
         guard now - Int64(file.status.st_ctim.tv_sec) >= Self.unsettled, Version(try file.file.status()) == version
         else {
             return digest

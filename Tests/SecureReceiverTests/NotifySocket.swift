@@ -33,8 +33,8 @@ final class NotifySocket: Sendable {
         close(socket)
     }
 
-    /// The assignments of the next datagram that has one of this name. Blocks.
-    func next(_ name: String) throws -> [String: String] {
+    /// The assignments of the next datagram that has one of this name, if a name is given. Blocks.
+    func next(_ name: String? = nil) throws -> [String: String] {
         while true {
             var buffer = [UInt8](repeating: 0, count: 4096)
             let count = recv(socket, &buffer, buffer.count, 0)
@@ -42,7 +42,7 @@ final class NotifySocket: Sendable {
             let lines = String(decoding: buffer[..<count], as: UTF8.self).components(separatedBy: "\n")
             let pairs = lines.map { $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false) }
             let assignments = Dictionary(pairs.map { (String($0[0]), String($0[1])) }) { $1 }
-            if assignments[name] != nil { return assignments }
+            if name.map({ assignments[$0] != nil }) ?? true { return assignments }
         }
     }
 }

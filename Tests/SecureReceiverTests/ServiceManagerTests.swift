@@ -39,6 +39,22 @@ struct ServiceManagerTests {
         #expect(outcome.errors.contains("credentials reloaded"))
     }
 
+    @Test("is asked for patience while a start goes on, seldom, and not afterwards")
+    func isAskedForPatience() async throws {
+        let notified = try NotifySocket(isAbstract: true)
+        let manager = try #require(ServiceManager(environment: { $0 == "NOTIFY_SOCKET" ? notified.name : nil }))
+        for _ in 1...1000 { manager.isStillStarting() }
+        manager.isReady(status: "")
+        manager.isStillStarting()
+        manager.isAlive()
+        try await blocking {
+            let patience = try #require(try notified.next("EXTEND_TIMEOUT_USEC")["EXTEND_TIMEOUT_USEC"])
+            #expect(Int(patience) == 120_000_000)
+            #expect(try notified.next()["READY"] == "1")
+            #expect(try notified.next() == ["WATCHDOG": "1"])
+        }
+    }
+
     @Test("does not exist where the environment names no socket that can be told")
     func isOptional() {
         for name in [nil, "", "relative", "/\(String(repeating: "x", count: 108))", "vsock:2:1"] {

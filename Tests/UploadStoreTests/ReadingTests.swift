@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 import TestSupport
@@ -95,6 +96,21 @@ struct ReadingTests {
         try lab.store.put(Self.content, Self.path)
         lab.setClock { _ in 0 }
         for _ in 1...2 { #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000)) }
+    }
+
+    @Test("no further when nobody wants to know any more, and nothing is known by that")
+    func isReadWhileWanted() throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        let file = try UploadStore.announced(Self.content, Self.path)
+        #expect {
+            try lab.store.acknowledge(
+                file, while: { lab.read < 300_000 }, receipt: { try signReceipt(for: file, result: $0) })
+        } throws: {
+            if case StoreError.failed(let failure) = $0 { failure.code == ECANCELED } else { false }
+        }
+        #expect((300_000..<1_000_000).contains(lab.read))
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
     }
 
     @Test("each time that all of it is sent again")

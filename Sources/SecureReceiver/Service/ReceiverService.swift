@@ -36,7 +36,10 @@ struct ReceiverService: Service, CustomStringConvertible {
         connections = ConnectionRegistry(configuration.limits)
         identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
         let signs = SignsOfLife()
-        let store = try Prerequisites.store(configuration) { _ in signs.give() }
+        let store = try Prerequisites.store(configuration) { _ in
+            signs.give()
+            manager?.isStillStarting()
+        }
         credentials = try Prerequisites.credentials(configuration, logger: logger)
         let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
         receiver = Receiver(

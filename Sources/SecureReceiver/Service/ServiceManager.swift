@@ -11,6 +11,8 @@ final class ServiceManager: Sendable {
     /// How often at least it wants to hear that all is well, if it does (sd_watchdog_enabled(3)).
     let watchdogInterval: Duration?
     private let lastStatus = Mutex("")
+    /// When it is to be asked for patience again; `nil` once the start is over.
+    private let nextRequest = Mutex<ContinuousClock.Instant?>(.now)
 
     /// `nil` if nobody waits to be told.
     init?(environment: (String) -> String? = variable) {
@@ -43,7 +45,19 @@ final class ServiceManager: Sendable {
         return .microseconds(microseconds)
     }
 
+    /// A start that reads large files again may take longer than the unit says: as long as it gets on, it may. For every piece
+    /// of it; what goes out is one message in 10 s.
+    func isStillStarting() {
+        let isDue = nextRequest.withLock { next in
+            guard let due = next, .now >= due else { return false }
+            next = .now + .seconds(10)
+            return true
+        }
+        if isDue { send(["EXTEND_TIMEOUT_USEC=120000000"]) }
+    }
+
     func isReady(status: String) {
+        nextRequest.withLock { $0 = nil }
         send(["READY=1", "STATUS=\(status)"])
     }
 

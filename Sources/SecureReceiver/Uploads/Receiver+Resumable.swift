@@ -93,7 +93,7 @@ extension Receiver {
                 commits.submit(.init(file)) {
                     // A stored file may have to be read: not for nobody.
                     guard channel.isActive else { return }
-                    respond(announce(file, context, credentials, logger))
+                    respond(announce(file, context, credentials, logger) { channel.isActive })
                 }
             case .status(let key):
                 commits.run(for: key.pi) { respond(state(of: key, logger)) }
@@ -104,12 +104,13 @@ extension Receiver {
     }
 
     private func announce(
-        _ file: AnnouncedFile, _ context: ReceiptSignature.Context, _ credentials: Credentials, _ logger: Logger
+        _ file: AnnouncedFile, _ context: ReceiptSignature.Context, _ credentials: Credentials, _ logger: Logger,
+        while isWanted: () -> Bool
     ) -> Response {
         let began = ContinuousClock.now
         return response(about: file, logger) {
             let receipt = signer(AdmittedUpload(file: file, context: context), credentials)
-            if let signed = try store.acknowledge(file, receipt: receipt) {
+            if let signed = try store.acknowledge(file, while: isWanted, receipt: receipt) {
                 try? store.partials.remove(PartialKey(file))
                 return stored(signed, logger, since: began).with(offset: file.size, isComplete: true)
             }

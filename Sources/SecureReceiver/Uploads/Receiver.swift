@@ -99,6 +99,8 @@ struct Receiver: Sendable {
         case .failed(let failure) where failure.code == EMFILE || failure.code == ENFILE:
             logger.error("too many open files", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)"])
             return Refusal(.tooManyRequests, "\(Problem.tooManyRequests.title); try again soon.")
+        case .failed(let failure) where failure.code == ECANCELED:
+            return Refusal(.storageFailed, "The connection was closed while the stored file was read.")
         case .insufficientSpace:
             logger.error(
                 "not enough space",

@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import OpenSSL
 package import UploadProtocol
 
@@ -31,9 +32,10 @@ extension UploadStore {
     }
 
     /// Acknowledges a file that is stored already, as an upload of it would; `nil` if it is not. Blocks on disk syncs, and never
-    /// for one Pi and path beside a commit.
+    /// for one Pi and path beside a commit. Throws `failed` with ECANCELED if nobody wants to know while the file is read.
     package func acknowledge(
-        _ file: AnnouncedFile, receipt: (Receipt.Result) throws -> SignedReceipt
+        _ file: AnnouncedFile, while isWanted: () -> Bool = { true },
+        receipt: (Receipt.Result) throws -> SignedReceipt
     ) throws -> SignedReceipt? {
         do {
             let place = Place(pi: file.pi, path: file.path)
@@ -47,11 +49,18 @@ extension UploadStore {
             guard let current = try StoredFile(place.name, in: folder),
                 let held = try held(
                     place, in: folder, current, digest: file.digest, size: file.size,
-                    digestOf: { try knownDigests.digest(of: $0, reading: reading) })
+                    digestOf: { try digest(of: $0, while: isWanted) })
             else { return nil }
             return try acknowledge(held, file.digest, receipt)
         } catch let error as SystemCallError {
             throw StoreError(error)
+        }
+    }
+
+    private func digest(of stored: StoredFile, while isWanted: () -> Bool) throws(SystemCallError) -> SHA256Digest {
+        try knownDigests.digest(of: stored) { (count) throws(SystemCallError) in
+            reading(count)
+            guard isWanted() else { throw SystemCallError("read", stored.file.path, code: ECANCELED) }
         }
     }
 
