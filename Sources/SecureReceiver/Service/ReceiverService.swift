@@ -35,7 +35,7 @@ struct ReceiverService: Service, CustomStringConvertible {
         self.onListening = onListening
         connections = ConnectionRegistry(configuration.limits)
         identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
-        let store = try Prerequisites.store(configuration)
+        let store = try Prerequisites.store(configuration, logger: logger)
         credentials = try Prerequisites.credentials(configuration, logger: logger)
         let authenticator = Authenticator(identifiers: identifiers, tolerance: configuration.clockTolerance)
         receiver = Receiver(
@@ -170,7 +170,7 @@ struct ReceiverService: Service, CustomStringConvertible {
                 limits, plaintext: plaintext, presence: connections.add(channel), connections: connections),
             HTTPConnectionHandler(
                 receiver: receiver, credentials: credentials, mostInFlight: limits.requestsInFlight,
-                logger: logger),
+                sightings: sightings, address: address, logger: logger),
         ])
         let bound = NIOLoopBound(tls, eventLoop: channel.eventLoop)
         channel.closeFuture.whenComplete { [logger] _ in
