@@ -246,6 +246,24 @@ struct PartialTests {
         try #require(utimes(path, [time, time]) == 0)
     }
 
+    @Test("is not believed to be what nobody can have noted, and what it says can be counted on with")
+    func hasPossibleNote() throws {
+        let file = try UploadStore.announced(Self.content, "a")
+        func parsed(size: Int64 = 200_000, _ entry: PartialNote.Entry) -> PartialNote? {
+            let file = AnnouncedFile(
+                pi: file.pi, path: file.path, size: size, digest: file.digest, modified: file.modified)
+            return PartialNote(parsing: PartialNote(file: file, entry: entry).contents)
+        }
+        let possible = PartialNote.Entry(sequence: 3, offset: 5, time: 1_800_000_000)
+        #expect(parsed(possible)?.entry == possible)
+        #expect(parsed(size: 5, possible)?.entry == possible)
+        #expect(parsed(size: 4, possible) == nil)
+        #expect(parsed(size: -1, possible) == nil)
+        #expect(parsed(.init(sequence: .max, offset: 5, time: 1_800_000_000)) == nil)
+        #expect(parsed(.init(sequence: 3, offset: 5, time: .max)) == nil)
+        #expect(parsed(.init(sequence: 3, offset: .max, time: 1_800_000_000)) == nil)
+    }
+
     @Test("holds one descriptor while it is open, with or without unnamed files")
     func holdsOneDescriptor() throws {
         for features in UnderWayTests.features {
