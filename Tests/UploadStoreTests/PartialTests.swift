@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import OpenSSL
 import Synchronization
@@ -262,6 +263,24 @@ struct PartialTests {
         #expect(parsed(.init(sequence: .max, offset: 5, time: 1_800_000_000)) == nil)
         #expect(parsed(.init(sequence: 3, offset: 5, time: .max)) == nil)
         #expect(parsed(.init(sequence: 3, offset: .max, time: 1_800_000_000)) == nil)
+    }
+
+    @Test("is not given up where its note cannot be opened for a while, as for want of descriptors")
+    func survivesWantOfNote() throws {
+        let lab = try StoreFixture()
+        let file = try UploadStore.announced(Self.content, "a")
+        _ = try lab.store.partials.create(file)
+        let note = lab.folder("received_files/.receiver/partials/pi-01/\(file.id).note")
+        do {
+            let partial = try #require(try lab.store.open(file))
+            try partial.write(Array(Self.content[..<1000]))
+            #expect(rename(note, lab.folder("elsewhere")) == 0)
+            #expect(throws: StoreError.failed(SystemCallError("open", note, code: ENOENT))) { try partial.save() }
+            #expect(rename(lab.folder("elsewhere"), note) == 0)
+            try partial.write(Array(Self.content[1000..<2000]))
+            #expect(try partial.end() == 2000)
+        }
+        #expect(try lab.store.complete(Self.content, of: file) == .created)
     }
 
     @Test("holds one descriptor while it is open, with or without unnamed files")
