@@ -9,7 +9,14 @@ import UploadProtocol
 /// without looking through the store; not named here, the file beside it was lost after it was acknowledged. Nothing is
 /// synced for this: a file system with a journal keeps the order of names.
 struct Creations: Sendable {
-    let directory: Directory
+    private let find: @Sendable () throws(SystemCallError) -> Directory
+
+    /// `find`: where the second names are.
+    init(in find: @escaping @Sendable () throws(SystemCallError) -> Directory) {
+        self.find = find
+    }
+
+    private var directory: Directory { get throws(SystemCallError) { try find() } }
 
     /// Returns what `end` wants.
     func begin(_ receipt: TemporaryFile) throws(SystemCallError) -> String {
@@ -25,6 +32,7 @@ struct Creations: Sendable {
 
     /// Whether `receipt` is of an upload that is under way, or that a crash cut off.
     func include(_ receipt: stat) throws(SystemCallError) -> Bool {
+        let directory = try directory
         for name in try directory.names() {
             if let noted = try directory.status(of: name), noted.isSameFile(as: receipt) { return true }
         }
@@ -35,6 +43,7 @@ struct Creations: Sendable {
 extension Creations {
     /// Takes back each receipt whose file did not follow: its upload was never acknowledged.
     func recover(_ tree: FolderTree, _ recovery: inout Recovery) throws {
+        let directory = try directory
         for name in try directory.names() {
             do {
                 if try undo(name, tree) { recovery.undone += 1 }

@@ -62,6 +62,13 @@ final class Directory: Sendable {
         }
     }
 
+    /// Gives `name` another one beside it, which says what happened.
+    func setAside(_ name: String) throws(SystemCallError) -> String {
+        let newName = "\(name).set-aside-\(randomName())"
+        try rename(name, into: self, as: newName)
+        return newName
+    }
+
     /// Makes the names in this directory durable.
     func synchronize() throws(SystemCallError) { try file.synchronize() }
 

@@ -29,11 +29,7 @@ final class FolderTree: Sendable {
 
     /// `nil` if there is no such folder.
     func existing(_ components: [String]) throws(StoreError) -> Directory? {
-        do throws(SystemCallError) {
-            if opensBeneath, let folder = openBeneath(components) { return folder }
-            // Also where that failed: this way the error names the part that is in the way.
-            return try openPartByPart(components)
-        } catch {
+        do throws(SystemCallError) { return try open(components) } catch {
             if error.code == ENOENT { return nil }
             throw folderError(error)
         }
@@ -63,6 +59,12 @@ final class FolderTree: Sendable {
             }
         }
         return folder
+    }
+
+    func open(_ components: [String]) throws(SystemCallError) -> Directory {
+        if opensBeneath, let folder = openBeneath(components) { return folder }
+        // Also where that failed: this way the error names the part that is in the way.
+        return try openPartByPart(components)
     }
 
     private func openBeneath(_ components: [String]) -> Directory? {

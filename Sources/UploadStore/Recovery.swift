@@ -19,6 +19,7 @@ package struct Recovery: Sendable {
 extension Replacements {
     /// Finishes or undoes every intent that lies here, and removes what belongs to none.
     func recover() throws -> Recovery {
+        let directory = try directory
         var recovery = Recovery()
         var isKept: Set<String> = []
         let names = try directory.names()
@@ -81,6 +82,7 @@ extension Replacements {
 extension TemporaryFiles {
     /// Those that a crash left; before any new one is made.
     func removeAll() throws -> Int {
+        let directory = try directory
         let names = try directory.names()
         for name in names { try directory.remove(name) }
         return names.count

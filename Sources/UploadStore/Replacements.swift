@@ -10,7 +10,7 @@ import UploadProtocol
 /// version gets its own name and receipt; then both names change, the file's last. Whoever reads the file's name sees the
 /// old or the new content, whole.
 final class Replacements: Sendable {
-    let directory: Directory
+    private let notes: Notes
     private let tree: FolderTree
     private let temporaries: TemporaryFiles
     private let observe: StepObserver
@@ -19,15 +19,17 @@ final class Replacements: Sendable {
     private let unfinished = Mutex<[[UInt8]: Replacement]>([:])
 
     init(
-        in directory: Directory, tree: FolderTree, temporaries: TemporaryFiles, reading: @escaping ReadObserver,
+        in notes: Notes, tree: FolderTree, temporaries: TemporaryFiles, reading: @escaping ReadObserver,
         observe: @escaping StepObserver
     ) {
-        self.directory = directory
+        self.notes = notes
         self.tree = tree
         self.temporaries = temporaries
         self.reading = reading
         self.observe = observe
     }
+
+    var directory: Directory { get throws(SystemCallError) { try notes.folder(.replacing) } }
 
     /// Makes the two files and the intent durable.
     func prepare(
@@ -35,6 +37,7 @@ final class Replacements: Sendable {
     ) throws -> Replacement {
         let replacement = Replacement(id: randomName(), pi: place.pi, path: place.path, digest: digest)
         do {
+            let directory = try directory
             let intent = try temporaries.make(holding: replacement.contents)
             try TemporaryFiles.synchronize(content, receipt, intent)
             try content.link(into: directory, as: replacement.contentName)
@@ -78,14 +81,17 @@ final class Replacements: Sendable {
     /// Takes the intent back, and its files with it.
     func discard(_ replacement: Replacement) {
         // What cannot be removed now goes at the next start: without its files an intent asks for nothing.
-        try? directory.remove(replacement.intentName)
-        try? directory.remove(replacement.contentName)
-        try? directory.remove(replacement.receiptName)
+        if let directory = try? directory {
+            try? directory.remove(replacement.intentName)
+            try? directory.remove(replacement.contentName)
+            try? directory.remove(replacement.receiptName)
+        }
         unfinished.withLock { _ = $0.removeValue(forKey: replacement.place.key) }
     }
 
     private func abandon(_ replacement: Replacement) {
         do {
+            let directory = try directory
             let isIntended = try directory.has(replacement.intentName)
             let isUntouched = try directory.has(replacement.contentName) && directory.has(replacement.receiptName)
             if isIntended {
@@ -136,6 +142,7 @@ extension Replacements {
                 return try held.file.synchronize()
             }
             let step = randomName()
+            let directory = try directory
             try folder.link(place.name, into: directory, as: step)
             defer { try? directory.remove(step) }
             try directory.rename(step, into: versions, as: digest.hex)
@@ -161,6 +168,7 @@ extension Replacements {
     private func exchange(_ replacement: Replacement) throws {
         let place = replacement.place
         let folder = try tree.durable(place.folder)
+        let directory = try directory
         let hasContent = try directory.has(replacement.contentName)
         // Without its content here, the receipt may only follow to where the content has gone.
         let receiptIsDue =

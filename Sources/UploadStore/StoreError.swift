@@ -17,6 +17,11 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case failed(SystemCallError)
 
     init(_ error: SystemCallError, needed: Int64 = 0) {
+        // Only the store's lock is not waited for.
+        if error.code == EWOULDBLOCK {
+            self = .inUse(error.path)
+            return
+        }
         self = isFull(error.code) ? .insufficientSpace(needed: needed, free: nil) : .failed(error)
     }
 

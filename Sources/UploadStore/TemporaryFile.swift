@@ -4,16 +4,20 @@ import Glibc
 
 /// Makes files that vanish unless they are given a name.
 struct TemporaryFiles: Sendable {
-    let directory: Directory
     private let areUnnamed: Bool
+    private let find: @Sendable () throws(SystemCallError) -> Directory
 
-    /// `unnamed`: whether files may stay without a name until they are linked; see `supportsUnnamed`.
-    init(in directory: Directory, unnamed: Bool) {
-        self.directory = directory
+    /// `unnamed`: whether files may stay without a name until they are linked; see `supportsUnnamed`. `find`: where they are
+    /// made.
+    init(unnamed: Bool, in find: @escaping @Sendable () throws(SystemCallError) -> Directory) {
         areUnnamed = unnamed
+        self.find = find
     }
 
+    var directory: Directory { get throws(SystemCallError) { try find() } }
+
     func make() throws(SystemCallError) -> TemporaryFile {
+        let directory = try directory
         if areUnnamed {
             let number = retrying { linux_open_unnamed(directory.file.number, storedFileMode) }
             guard number >= 0 else { throw SystemCallError("create a file in", directory.path) }
@@ -32,6 +36,12 @@ struct TemporaryFiles: Sendable {
         return temporary
     }
 
+    /// A file that has a name, and keeps it when it is let go. `path`: below `root`, where it can be linked by its name alone;
+    /// of its folder nothing is held open.
+    func keeping(_ file: FileDescriptor, named path: String, below root: Directory) -> TemporaryFile {
+        TemporaryFile(file, name: areUnnamed ? nil : path, in: root, isKept: true)
+    }
+
     /// Makes the contents of new files durable; after a failure all of them are to be let go.
     static func synchronize(_ files: TemporaryFile...) throws(SystemCallError) {
         // With all of them on their way, the journal commit of the first sync covers the others too: on ext4 two files then
@@ -43,7 +53,7 @@ struct TemporaryFiles: Sendable {
     /// Whether an unnamed file can be made in `directory` and be given a name. Network and overlay file systems refuse the
     /// one, a missing /proc the other.
     static func supportsUnnamed(in directory: Directory) -> Bool {
-        guard let file = try? TemporaryFiles(in: directory, unnamed: true).make() else { return false }
+        guard let file = try? TemporaryFiles(unnamed: true, in: { directory }).make() else { return false }
         let name = randomName()
         guard (try? file.link(into: directory, as: name)) != nil else { return false }
         return (try? directory.remove(name)) != nil
@@ -57,19 +67,11 @@ final class TemporaryFile: Sendable {
     private let directory: Directory
     private let isKept: Bool
 
-    fileprivate init(_ file: FileDescriptor, name: String?, in directory: Directory) {
+    fileprivate init(_ file: FileDescriptor, name: String?, in directory: Directory, isKept: Bool = false) {
         self.file = file
         self.name = name
         self.directory = directory
-        isKept = false
-    }
-
-    /// One that has a name, and keeps it when it is let go.
-    init(keeping file: FileDescriptor, name: String, in directory: Directory) {
-        self.file = file
-        self.name = name
-        self.directory = directory
-        isKept = true
+        self.isKept = isKept
     }
 
     deinit {

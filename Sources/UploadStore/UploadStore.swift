@@ -11,11 +11,6 @@ package final class UploadStore: Sendable {
     package let recovery: Recovery
     package let partials: Partials
 
-    /// Of the store's own notes, below its root.
-    static let notesName = ".receiver"
-    static let creatingName = "creating"
-    static let replacingName = "replacing"
-
     let tree: FolderTree
     let temporaries: TemporaryFiles
     let creations: Creations
@@ -24,45 +19,41 @@ package final class UploadStore: Sendable {
     let reading: ReadObserver
     let knownDigests: KnownDigests
     private let reservations: SpaceReservations
-    /// Held locked as long as the store is open.
-    private let lock: FileDescriptor
 
     /// Opens the folder `path`, which must exist, takes it for this process alone, and repairs what a crash left. The time
     /// this takes follows from what was under way at the crash, not from what is stored.
     package convenience init(
         opening path: String, keepingFree keptFree: KeptFree = .percent(5), partials: PartialLimits = .init(),
-        reading: @escaping ReadObserver = { _ in }
+        reading: @escaping ReadObserver = { _ in }, warn: @escaping @Sendable (StoreWarning) -> Void = { _ in }
     ) throws(StoreError) {
-        try self.init(opening: path, keepingFree: keptFree, partials: partials, reading: reading, observe: { _ in })
+        try self.init(
+            opening: path, keepingFree: keptFree, partials: partials, reading: reading, warn: warn, observe: { _ in })
     }
 
     /// `features`: what the system offers; found out if `nil`. `clock`: seconds since 1970, for the age of what is
-    /// remembered. `reading`: told of bytes of files that are read again. `observe`: told of every step of a commit.
+    /// remembered. `reading`: told of bytes of files that are read again. `warn`: told of what the store found changed behind
+    /// its back. `observe`: told of every step of a commit.
     package init(
         opening path: String, keepingFree keptFree: KeptFree = .percent(5), features: SystemFeatures? = nil,
         partials limits: PartialLimits = .init(), clock: @escaping @Sendable () -> Int64 = { Int64(time(nil)) },
-        reading: @escaping ReadObserver = { _ in }, observe: @escaping StepObserver
+        reading: @escaping ReadObserver = { _ in }, warn: @escaping @Sendable (StoreWarning) -> Void = { _ in },
+        observe: @escaping StepObserver
     ) throws(StoreError) {
         do {
             let root = Directory(try FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY))
-            let notes = try root.makeNotes(Self.notesName)
-            lock = try Self.lock(notes, of: path)
-            let temporary = try notes.makeNotes("tmp")
-            let creating = try notes.makeNotes(Self.creatingName)
-            let replacing = try notes.makeNotes(Self.replacingName)
-            try notes.synchronize()
-            try root.synchronize()
-
-            let features = features ?? SystemFeatures(root: root, temporary: temporary)
+            let notes = try Notes(of: root, warn: warn)
+            let features = try features ?? SystemFeatures(root: root, temporary: notes.folder(.temporary))
             tree = FolderTree(root: root, opensBeneath: features.openBeneath)
-            temporaries = TemporaryFiles(in: temporary, unnamed: features.unnamedFiles)
-            creations = Creations(directory: creating)
+            temporaries = TemporaryFiles(unnamed: features.unnamedFiles) { () throws(SystemCallError) in
+                try notes.folder(.temporary)
+            }
+            creations = Creations { () throws(SystemCallError) in try notes.folder(.creating) }
             replacements = Replacements(
-                in: replacing, tree: tree, temporaries: temporaries, reading: reading, observe: observe)
+                in: notes, tree: tree, temporaries: temporaries, reading: reading, observe: observe)
             reservations = SpaceReservations(of: root.file, keepingFree: keptFree)
             partials = Partials(
                 tree: tree, temporaries: temporaries, reservations: reservations, limits: limits, clock: clock,
-                reading: reading, observe: observe)
+                reading: reading, warn: warn, observe: observe)
             knownDigests = KnownDigests(clock: clock)
             self.reading = reading
             self.observe = observe
@@ -77,11 +68,6 @@ package final class UploadStore: Sendable {
         } catch {
             throw StoreError(any: error)
         }
-    }
-
-    deinit {
-        // Not by the close alone: a program that is being started at this moment holds our descriptors until its exec(3).
-        flock(lock.number, LOCK_UN)
     }
 
     /// Starts an upload of `size` bytes. Never waits for a disk to sync. What can be refused early is: a path that cannot be
@@ -111,23 +97,6 @@ package final class UploadStore: Sendable {
         }
         throw .pathConflict(PathConflict(path: folder.path(of: place.name), wanted: .file))
     }
-
-    private static func lock(_ notes: Directory, of path: String) throws -> FileDescriptor {
-        // For reading: with a file open for writing, nobody could mount the disk read-only meanwhile.
-        var file = try notes.open("lock", O_RDONLY | O_CREAT, mode: 0o600)
-        var result = lockNow(file)
-        if result != 0, errno == EBADF {
-            // Over NFS an exclusive lock is one of fcntl(2), which needs a file open for writing.
-            file = try notes.open("lock", O_RDWR)
-            result = lockNow(file)
-        }
-        guard result == 0 else {
-            throw errno == EWOULDBLOCK ? StoreError.inUse(path) : StoreError(SystemCallError("lock", file.path))
-        }
-        return file
-    }
-
-    private static func lockNow(_ file: FileDescriptor) -> Int32 { retrying { flock(file.number, LOCK_EX | LOCK_NB) } }
 }
 
 /// What not every kernel, container or file system has; without it the store takes the longer way.
@@ -145,13 +114,5 @@ package struct SystemFeatures: Sendable {
     fileprivate init(root: Directory, temporary: Directory) {
         unnamedFiles = TemporaryFiles.supportsUnnamed(in: temporary)
         openBeneath = FolderTree.supportsOpenBeneath(root)
-    }
-}
-
-extension Directory {
-    /// A folder of the store's own, for nobody else to read.
-    fileprivate func makeNotes(_ name: String) throws(SystemCallError) -> Directory {
-        try makeSubdirectory(name, mode: 0o700)
-        return try subdirectory(name)
     }
 }

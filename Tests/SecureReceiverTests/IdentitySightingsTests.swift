@@ -1,9 +1,11 @@
 import Foundation
 import Logging
+import OpenSSL
 import Synchronization
 import TestSupport
 import Testing
 import UploadProtocol
+import UploadStore
 
 @testable import SecureReceiver
 
@@ -79,11 +81,48 @@ struct IdentitySightingsTests {
     }
 
     @Test("is warned of when an upload goes on elsewhere from another address")
-    func noticesJumps() {
-        sightings.offsetJumped(of: pi, from: "a", after: "a")
+    func noticesJumps() throws {
+        let path = try UploadPath(segments: ["a"])
+        let upload = PartialKey(
+            AnnouncedFile(pi: pi, path: path, size: 10, digest: .ofNothing, modified: nil))
+        // A change of the network, and a retry.
+        sightings.offsetJumped(of: upload, from: "b")
+        for address in ["a", "b", "b"] { sightings.partCame(of: upload, from: address) }
+        sightings.offsetJumped(of: upload, from: "b")
         #expect(log.lines.isEmpty)
-        for _ in 1...3 { sightings.offsetJumped(of: pi, from: "a", after: "b") }
+        for _ in 1...3 { sightings.offsetJumped(of: upload, from: "a") }
         #expect(log.lines.count == 1)
+    }
+
+    @Test("is warned of when parts of one upload come from two addresses, one connection after the other")
+    func noticesJumpsOnTheWire() async throws {
+        try await RunningReceiver.run { receiver in
+            let body = Array("the whole file".utf8)
+            let location = try #require(try await receiver.announce(body, "a").fields["location"])
+            let parts = [0..<4, 4..<8, 4..<9].map { receiver.part(body[$0], of: location) }
+            let context = try receiver.context(receiver.lab.pi("pi-01"))
+            func statuses(_ part: UploadRequest, from addresses: [String]) async throws -> [Int] {
+                try await blocking {
+                    try addresses.map { address in
+                        let client = try RawClient(port: receiver.port, context: context, from: address)
+                        try client.send(part.bytes)
+                        try client.closeOutput()
+                        let status = try client.response().status
+                        _ = try client.isClosedByServer()
+                        return status
+                    }
+                }
+            }
+            #expect(try await statuses(parts[0], from: ["127.0.0.1"]) == [204])
+            // A retry of its own, and a Pi that has changed its network.
+            #expect(try await statuses(parts[0], from: ["127.0.0.1"]) == [409])
+            #expect(try await statuses(parts[1], from: ["127.0.0.2"]) == [204])
+            #expect(!receiver.log.lines.contains { $0.contains("one identity in two places") })
+            #expect(try await statuses(parts[2], from: ["127.0.0.1", "127.0.0.1"]) == [409, 409])
+            let warnings = receiver.log.lines.filter { $0.contains("one identity in two places") }
+            #expect(warnings.count == 1)
+            #expect(warnings.first?.contains("127.0.0.1") == true && warnings.first?.contains("127.0.0.2") == true)
+        }
     }
 
     @Test("is warned of on real connections, from the address that each really has")

@@ -62,8 +62,10 @@ struct LimitOptionsTests {
     @Test("never give more than the descriptors allow", arguments: [64, 256, 1024, 20_000, 1_048_576])
     func budget(descriptors: Int) throws {
         let budget = DescriptorBudget(descriptors: descriptors, eventLoops: 2)
-        #expect(budget.connections + budget.uploads + 4 * budget.syncThreads + 22 <= descriptors)
-        #expect(budget.connections >= 16)
+        let files = budget.uploads + DescriptorBudget.filesOfCommit * budget.syncThreads
+        let own = DescriptorBudget.own + 2 * DescriptorBudget.ofEventLoop
+        #expect(budget.connections + files + own <= descriptors)
+        #expect(budget.connections >= 10)
         #expect(budget.uploads >= 16)
         let limits = try LimitOptions.parse(["--connections", "1000000000"]).clientLimits(budget)
         #expect(limits.connections == budget.connections)

@@ -206,6 +206,67 @@ struct PartRefusalTests {
         }
     }
 
+    @Test("when its Pi has brought its share of the day: of what was cut off, what was kept counts")
+    func quotaOfCutOff() async throws {
+        var limits = ClientLimits()
+        limits.bytesPerDay = 20
+        try await RunningReceiver.run(limits: limits, resumableAbove: 10) { receiver in
+            let location = try #require(try await receiver.announce(Self.body, "a").fields["location"])
+            for offset in 0..<5 {
+                try await receiver.cut(receiver.part(Self.body[offset...], of: location, isLast: true), after: 1)
+                // Its turn comes when the one before has ended.
+                #expect(try await receiver.announce(Self.body, "a").fields["upload-offset"] == "\(offset + 1)")
+            }
+            #expect(try await receiver.announce([UInt8](repeating: 0, count: 16), "b").code == "too-many-requests")
+            #expect(try await receiver.announce([UInt8](repeating: 0, count: 15), "b").status == 201)
+
+            // A whole file that is kept as a part, twice; the second time it is longer.
+            let whole = receiver.request(path: "c", body: Array("eleven bytes".utf8))
+            for count in [3, 5] {
+                try await receiver.cut(whole, after: count)
+                #expect(
+                    try await receiver.announce(whole.body, "c").fields["upload-offset"] == "\(count)")
+            }
+            #expect(try await receiver.announce([UInt8](repeating: 0, count: 11), "b").code == "too-many-requests")
+            #expect(try await receiver.announce([UInt8](repeating: 0, count: 10), "b").status == 201)
+            // All of it comes, and what was counted does not count again.
+            #expect(try await receiver.answer(to: whole).status == 201)
+            #expect(try await receiver.announce([UInt8](repeating: 0, count: 4), "b").code == "too-many-requests")
+            #expect(try await receiver.announce([UInt8](repeating: 0, count: 3), "b").status == 201)
+        }
+    }
+
+    @Test(
+        "when its Pi has brought its share of the day: what is not kept does not count, nor a file that is not stored")
+    func quotaOfRefused() async throws {
+        var limits = ClientLimits()
+        limits.bytesPerDay = 30
+        limits.filesPerDay = 1
+        try await RunningReceiver.run(limits: limits) { receiver in
+            let location = try #require(try await receiver.announce(Self.body, "a").fields["location"])
+            for _ in 1...3 {
+                var bad = receiver.part(Self.body[...], of: location)
+                bad.body[0] ^= 1
+                #expect(try await receiver.answer(to: bad).code == "digest-mismatch")
+                try await receiver.cut(receiver.part(Self.body[...], of: location, isLast: true), after: 0)
+            }
+            // The whole is not what was announced.
+            let other = Array("THE WHOLE FILE".utf8)
+            #expect(
+                try await receiver.answer(to: receiver.part(other[...], of: location, isLast: true)).status == 422)
+            // What it is to replace is in its way: the bytes are kept, and count, the file does not.
+            #expect(try await receiver.announce(Self.body, "a").status == 201)
+            let folder = receiver.folder("received_files/pi-01/a/b")
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            let last = receiver.part(Self.body[...], of: location, isLast: true)
+            #expect(try await receiver.answer(to: last).code == "path-conflict")
+            try FileManager.default.removeItem(atPath: receiver.folder("received_files/pi-01/a"))
+            let rest = receiver.part(Self.body[Self.body.endIndex...], of: location, isLast: true)
+            #expect(try await receiver.answer(to: rest).status == 201)
+            #expect(try await receiver.announce([1], "b").code == "too-many-requests")
+        }
+    }
+
     @Test("when a PUT says that it is only a part")
     func putOfPart() async throws {
         try await RunningReceiver.run { receiver in
@@ -226,6 +287,17 @@ struct PartRefusalTests {
             let response = try await receiver.announce(Self.body, "a/b")
             #expect(response.code == "path-conflict")
             #expect(receiver.partials.isEmpty)
+        }
+    }
+}
+
+extension RunningReceiver {
+    /// Sends the head and so many bytes of the body, and closes.
+    fileprivate func cut(_ request: UploadRequest, after count: Int) async throws {
+        try await connected { client in
+            try client.send(Array(request.head.utf8) + request.body.prefix(count))
+            try client.closeOutput()
+            _ = try client.isClosedByServer()
         }
     }
 }

@@ -6,6 +6,7 @@ import Testing
 import UploadProtocol
 
 @testable import SecureReceiver
+@testable import UploadStore
 
 @Suite("An upload in parts")
 struct PartsTests {
@@ -181,6 +182,37 @@ struct PartsTests {
         }
     }
 
+    @Test("holds one descriptor while it is under way, of the store's files, however often it was saved")
+    func holdsOneDescriptor() async throws {
+        try await RunningReceiver.run { receiver in
+            let body = [UInt8](repeating: 7, count: 6 << 20)
+            let context = try receiver.context(receiver.lab.pi("pi-01"))
+            var parts: [UploadRequest] = []
+            for name in ["a", "b", "c"] {
+                let location = try #require(try await receiver.announce(body, name).fields["location"])
+                parts.append(receiver.part(body[...], of: location, isLast: true))
+            }
+            let requests = parts
+            let before = receiver.folder.openDescriptors
+            let statuses = try await blocking {
+                let clients = try requests.map { request in
+                    let client = try RawClient(port: receiver.port, context: context)
+                    try client.send(Array(request.head.utf8) + request.body.dropLast())
+                    return client
+                }
+                // Each has been saved on its way once.
+                while receiver.noted(atLeast: 4 << 20) < 3 || receiver.folder.openDescriptors > before + 3 {
+                    usleep(1000)
+                }
+                return try zip(clients, requests).map { client, request in
+                    try client.send([request.body[0]])
+                    return try client.response().status
+                }
+            }
+            #expect(statuses == [201, 201, 201])
+        }
+    }
+
     @Test("may wait for 100 (Continue), which comes when it is its turn")
     func continues() async throws {
         try await RunningReceiver.run { receiver in
@@ -213,6 +245,14 @@ extension RunningReceiver {
         return try await connected { client in
             try client.send(request.bytes)
             return try client.headers()
+        }
+    }
+
+    /// How many uploads have at least so many durable bytes.
+    func noted(atLeast count: Int64) -> Int {
+        partials.count { name in
+            guard let bytes = try? folder.read("received_files/.receiver/partials/\(name)") else { return false }
+            return PartialNote(parsing: bytes).map { $0.entry.offset >= count } ?? false
         }
     }
 

@@ -38,3 +38,15 @@ package final class TemporaryFolder: Sendable {
         }.sorted()
     }
 }
+
+extension TemporaryFolder {
+    /// How many descriptors of this process are of files and folders in here.
+    package var openDescriptors: Int {
+        let folder = "\(path)/"
+        let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return numbers.count { number in
+            let file = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")
+            return file?.hasPrefix(folder) == true
+        }
+    }
+}

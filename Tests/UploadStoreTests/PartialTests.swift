@@ -1,10 +1,12 @@
+import Files
 import Foundation
 import OpenSSL
 import Synchronization
 import TestSupport
 import Testing
 import UploadProtocol
-import UploadStore
+
+@testable import UploadStore
 
 @Suite("A file that comes in parts")
 struct PartialTests {
@@ -182,27 +184,29 @@ struct PartialTests {
         #expect(lab.store.reservedSpace == 0)
     }
 
-    @Test("is read once more after a restart, and not at all before")
+    @Test("is read once more after a restart, or if somebody has written to it, and not at all otherwise")
     func isNotReadTwice() throws {
         let folder = try TemporaryFolder()
         let file = try UploadStore.announced(Self.content, "a")
-        let bytes = "received_files/.receiver/partials/pi-01/\(file.id)"
-        func spoil() throws {
-            var held = try folder.read(bytes)
-            held[0] ^= 1
-            let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: folder(bytes)))
-            try handle.write(contentsOf: Data(held))
-            try handle.close()
-        }
+        let key = PartialKey(file)
+        let bytes = folder("received_files/.receiver/partials/pi-01/\(file.id)")
         do {
             let lab = try StoreFixture(in: folder)
             _ = try lab.store.partials.create(file)
             _ = try lab.store.send(Self.content, of: file, upTo: 1000)
-            try spoil()
-            // Known to this process by its hash: the change goes unnoticed until the file is stored and verified.
+            #expect(lab.store.partials.hashes.hash(of: key, at: 1000, try status(bytes)) != nil)
+            #expect(lab.store.partials.hashes.hash(of: key, at: 999, try status(bytes)) == nil)
+            do {
+                let partial = try #require(try lab.store.open(file))
+                try partial.write(Array("nonsense".utf8))
+                try partial.goBack()
+            }
+            #expect(lab.store.partials.hashes.hash(of: key, at: 1000, try status(bytes)) != nil)
+            try spoil(bytes)
+            #expect(lab.store.partials.hashes.hash(of: key, at: 1000, try status(bytes)) == nil)
             let partial = try #require(try lab.store.open(file))
             try partial.write(Array(Self.content[1000...]))
-            #expect(partial.finish() == file.digest)
+            #expect(partial.finish() != file.digest)
         }
         let store = try UploadStore(opening: folder("received_files"))
         let partial = try #require(try store.open(file))
@@ -210,5 +214,92 @@ struct PartialTests {
         #expect(partial.finish() != file.digest)
         try partial.discard()
         #expect(try store.offset(of: file) == nil)
+    }
+
+    @Test("that was kept of a whole file is not read again, unless somebody has put another in its place")
+    func isKeptWithItsHash() throws {
+        let lab = try StoreFixture()
+        let file = try UploadStore.announced(Self.content, "a")
+        let bytes = lab.folder("received_files/.receiver/partials/pi-01/\(file.id)")
+        let whole = try lab.store.begin(pi: file.pi, path: file.path, size: file.size)
+        try whole.write(Array(Self.content[..<1000]))
+        #expect(try lab.store.partials.keep(whole, of: file) == 1000)
+        #expect(lab.store.partials.hashes.hash(of: PartialKey(file), at: 1000, try status(bytes)) != nil)
+        try lab.folder.write([UInt8](repeating: 0, count: 1000), to: "other")
+        #expect(rename(lab.folder("other"), bytes) == 0)
+        let partial = try #require(try lab.store.open(file))
+        try partial.write(Array(Self.content[1000...]))
+        #expect(partial.finish() != file.digest)
+    }
+
+    private func status(_ path: String) throws -> stat {
+        var status = stat()
+        try #require(lstat(path, &status) == 0)
+        return status
+    }
+
+    /// With other times, however little of the clock has gone by.
+    private func spoil(_ path: String) throws {
+        let handle = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        try handle.write(contentsOf: Data([Self.content[0] ^ 1]))
+        try handle.close()
+        let time = timeval(tv_sec: 1_800_000_000, tv_usec: 0)
+        try #require(utimes(path, [time, time]) == 0)
+    }
+
+    @Test("is not believed to be what nobody can have noted, and what it says can be counted on with")
+    func hasPossibleNote() throws {
+        let file = try UploadStore.announced(Self.content, "a")
+        func parsed(size: Int64 = 200_000, _ entry: PartialNote.Entry) -> PartialNote? {
+            let file = AnnouncedFile(
+                pi: file.pi, path: file.path, size: size, digest: file.digest, modified: file.modified)
+            return PartialNote(parsing: PartialNote(file: file, entry: entry).contents)
+        }
+        let possible = PartialNote.Entry(sequence: 3, offset: 5, time: 1_800_000_000)
+        #expect(parsed(possible)?.entry == possible)
+        #expect(parsed(size: 5, possible)?.entry == possible)
+        #expect(parsed(size: 4, possible) == nil)
+        #expect(parsed(size: -1, possible) == nil)
+        #expect(parsed(.init(sequence: .max, offset: 5, time: 1_800_000_000)) == nil)
+        #expect(parsed(.init(sequence: 3, offset: 5, time: .max)) == nil)
+        #expect(parsed(.init(sequence: 3, offset: .max, time: 1_800_000_000)) == nil)
+    }
+
+    @Test("is not given up where its note cannot be opened for a while, as for want of descriptors")
+    func survivesWantOfNote() throws {
+        let lab = try StoreFixture()
+        let file = try UploadStore.announced(Self.content, "a")
+        _ = try lab.store.partials.create(file)
+        let note = lab.folder("received_files/.receiver/partials/pi-01/\(file.id).note")
+        do {
+            let partial = try #require(try lab.store.open(file))
+            try partial.write(Array(Self.content[..<1000]))
+            #expect(rename(note, lab.folder("elsewhere")) == 0)
+            #expect(throws: StoreError.failed(SystemCallError("open", note, code: ENOENT))) { try partial.save() }
+            #expect(rename(lab.folder("elsewhere"), note) == 0)
+            try partial.write(Array(Self.content[1000..<2000]))
+            #expect(try partial.end() == 2000)
+        }
+        #expect(try lab.store.complete(Self.content, of: file) == .created)
+    }
+
+    @Test("holds one descriptor while it is open, with or without unnamed files")
+    func holdsOneDescriptor() throws {
+        for features in UnderWayTests.features {
+            let lab = try StoreFixture(features: features)
+            let file = try UploadStore.announced(Self.content, "a")
+            _ = try lab.store.partials.create(file)
+            let before = lab.folder.openDescriptors
+            do {
+                let partial = try #require(try lab.store.open(file))
+                #expect(lab.folder.openDescriptors == before + 1)
+                try partial.write(Array(Self.content[..<1000]))
+                try partial.save()
+                #expect(lab.folder.openDescriptors == before + 1)
+            }
+            #expect(lab.folder.openDescriptors == before)
+            #expect(try lab.store.complete(Self.content, of: file) == .created)
+            #expect(lab.folder.openDescriptors == before)
+        }
     }
 }

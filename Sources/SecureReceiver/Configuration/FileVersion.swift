@@ -28,12 +28,8 @@ struct FileVersion: Equatable, Sendable {
         age = (now.tv_sec - changed[0]) * 1_000 + (now.tv_nsec - changed[1]) / 1_000_000
     }
 
-    /// An editor that writes in place empties a file first; the disk may hold it up before it goes on. One that was emptied
-    /// for longer than a second is meant to be, and so is one that was put in the other's place.
-    func wasJustEmptied(since earlier: FileVersion?) -> Bool {
-        guard let earlier else { return false }
-        return size == 0 && earlier.size > 0 && inode == earlier.inode && (-20...1_000).contains(age)
-    }
+    /// Changed so lately that its writer may not be done: the disk may hold it up.
+    var isYoung: Bool { (-20...1_000).contains(age) }
 
     static func == (left: FileVersion, right: FileVersion) -> Bool {
         left.inode == right.inode && left.size == right.size && left.modified == right.modified

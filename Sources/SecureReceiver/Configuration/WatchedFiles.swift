@@ -10,9 +10,14 @@ struct PartlyUsable<Value: Sendable>: Error, CustomStringConvertible {
     var description: String { "\(reason)" }
 }
 
+/// What files say while a writer may be at them, who has emptied them or not yet ended the last line: it counts if it stays.
+struct PerhapsUnfinished<Value: Sendable>: Error {
+    let outcome: Result<Value, any Error>
+}
+
 private let retryEvery = Duration.seconds(1)
 private let remindEvery = Duration.seconds(300)
-private let longestEmpty = Duration.seconds(1)
+private let longestUnfinished = Duration.seconds(1)
 
 /// A value that is made of files, and made anew as soon as one of them changes: all of the new one or all of the old.
 final class WatchedFiles<Value: Sendable>: Sendable {
@@ -20,8 +25,10 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         var value: Value
         /// `nil` in place of a file that was not there.
         var versions: [FileVersion?]
-        /// When one of them was first seen emptied where it lies.
-        var emptySince: ContinuousClock.Instant?
+        /// When they were first seen like that.
+        var unfinishedSince: ContinuousClock.Instant?
+        /// They have stayed like that, and count.
+        var isUnfinished = false
         var triedAt = ContinuousClock.Instant.now
         var failure: (text: String, toldAt: ContinuousClock.Instant)?
     }
@@ -34,7 +41,8 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     private let now: @Sendable () -> ContinuousClock.Instant
     private let state: Mutex<State>
 
-    /// `what`: a word for the log. `load` is given what the files said before; it may throw `PartlyUsable`. `describe`: what
+    /// `what`: a word for the log. `load` is given what the files said before; it may throw `PartlyUsable` and
+    /// `PerhapsUnfinished`. `describe`: what
     /// the log says about a new value. Throws what `load` throws.
     init(
         _ what: String, paths: [String], logger: Logger, load: @escaping @Sendable (_ earlier: Value?) throws -> Value,
@@ -73,10 +81,18 @@ final class WatchedFiles<Value: Sendable>: Sendable {
     }
 
     private func reload(_ state: inout State, _ versions: [FileVersion?], isAsked: Bool = false) {
-        guard isAsked || !isBeingWritten(&state, versions) else { return }
-        let loaded = Result { try load(state.value) }
+        var loaded = Result { try load(state.value) }
         // Changed while it was read, it may be neither the old nor the new: the next look decides.
         guard isAsked || paths.map({ FileVersion($0) }) == versions else { return }
+        if case .failure(let error as PerhapsUnfinished<Value>) = loaded {
+            let counts = state.isUnfinished && versions == state.versions
+            guard isAsked || counts || !isBeingWritten(&state, versions) else { return }
+            loaded = error.outcome
+            state.isUnfinished = true
+        } else {
+            state.isUnfinished = false
+        }
+        state.unfinishedSince = nil
         let isChange = versions != state.versions
         state.versions = versions
         state.triedAt = .now
@@ -104,16 +120,12 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         }
     }
 
-    /// Emptied by a writer that is about to fill it: until then nobody is to be refused by what is not there yet. Its times
-    /// alone would not do: who touches it again and again would keep what it said before for ever.
+    /// Until its writer is done, nobody is to be refused by what is not there yet. The file's times alone would not do: who
+    /// touches it again and again would keep what it said before for ever.
     private func isBeingWritten(_ state: inout State, _ versions: [FileVersion?]) -> Bool {
-        guard zip(versions, state.versions).contains(where: { $0?.wasJustEmptied(since: $1) ?? false }) else {
-            state.emptySince = nil
-            return false
-        }
-        let since = state.emptySince ?? now()
-        state.emptySince = since
-        return now() - since <= longestEmpty
+        let since = state.unfinishedSince ?? now()
+        state.unfinishedSince = since
+        return now() - since <= longestUnfinished && versions.contains { $0?.isYoung ?? true }
     }
 
     private static func words(for error: any Error) -> Logger.Metadata {

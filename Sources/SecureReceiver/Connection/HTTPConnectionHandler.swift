@@ -44,6 +44,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     let receiver: Receiver
     let credentials: Credentials
     let mostInFlight: Int
+    private let sightings: IdentitySightings
+    /// Where the connection comes from.
+    private let address: String
     let logger: Logger
     var pi: PiName?
     var inbound = Inbound.awaitingHead
@@ -64,10 +67,15 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     static let largestDiscardedBody: Int64 = 64 * 1024
     static let lingerTime = TimeAmount.seconds(2)
 
-    init(receiver: Receiver, credentials: Credentials, mostInFlight: Int, logger: Logger) {
+    init(
+        receiver: Receiver, credentials: Credentials, mostInFlight: Int, sightings: IdentitySightings, address: String,
+        logger: Logger
+    ) {
         self.receiver = receiver
         self.credentials = credentials
         self.mostInFlight = mostInFlight
+        self.sightings = sightings
+        self.address = address
         self.logger = logger
     }
 
@@ -117,7 +125,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 let body = try receiver.begin(upload, logger)
                 receive(body, head, queue.append(wantsGoAhead: head.expectsContinue), context: context)
             case .part(let part):
-                prepare(head, context: context) { receiver.begin(part, logger, on: $0, endedBy: $1, then: $2) }
+                prepare(head, context: context) {
+                    receiver.begin(part, logger, on: $0, endedBy: $1, then: watching(part.key, then: $2))
+                }
             case .question(let question):
                 inbound = head.closesConnection ? .finished : .discarding
                 receiver.answer(
@@ -128,6 +138,21 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             }
         } catch {
             refuse(error, raw, context: context)
+        }
+    }
+
+    /// Tells the sightings of the Pi whether a part goes on where the one before ended.
+    private func watching(
+        _ upload: PartialKey, then started: @escaping @Sendable (Receiver.Start) -> Void
+    ) -> @Sendable (Receiver.Start) -> Void {
+        { [sightings, address] start in
+            switch start {
+            case .success: sightings.partCame(of: upload, from: address)
+            case .failure(let refusal) where refusal.problem == .uploadOffsetMismatch:
+                sightings.offsetJumped(of: upload, from: address)
+            case .failure: break
+            }
+            started(start)
         }
     }
 

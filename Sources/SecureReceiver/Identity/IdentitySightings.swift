@@ -1,9 +1,12 @@
 import Logging
 import Synchronization
 import UploadProtocol
+import UploadStore
 
 /// Notices that one Pi's identity is used in two places at once, as after its SD card was copied: both write into one folder,
 /// and neither is shut out without the other.
+///
+/// It shows in two connections at once, or in an upload in parts whose offset jumps between two addresses.
 ///
 /// Two addresses alone say nothing: a Pi that changes its network leaves a dead connection behind. So each of the two must
 /// have sent something after the other began.
@@ -30,9 +33,12 @@ final class IdentitySightings: Sendable {
         var clock = 0
         var pis: [PiName: Sightings] = [:]
         var warned: [Places: ContinuousClock.Instant] = [:]
+        /// From where the last part of an upload came.
+        var parts: [PartialKey: String] = [:]
     }
 
     private static let warnsAgain = Duration.seconds(3600)
+    private static let mostParts = 4096
     private static let hint = """
         was its SD card copied? Make an identity of its own for each Pi with `provision new-pi`. A Pi that uses two networks \
         at once looks the same.
@@ -59,9 +65,19 @@ final class IdentitySightings: Sendable {
         return Sighting(pi: pi, number: number, sightings: self)
     }
 
-    /// A part of a file came that does not go on where the part before ended, which had come from the address `other`.
-    func offsetJumped(of pi: PiName, from address: String, after other: String) {
-        if address != other { warn(pi, address, other) }
+    /// A part of a file came, which goes on where the part before ended.
+    func partCame(of upload: PartialKey, from address: String) {
+        state.withLock { state in
+            // Forgetting costs a warning, no more.
+            if state.parts.count >= Self.mostParts { state.parts.removeAll() }
+            state.parts[upload] = address
+        }
+    }
+
+    /// A part came that does not: somebody else may have sent what came since.
+    func offsetJumped(of upload: PartialKey, from address: String) {
+        guard let other = state.withLock({ $0.parts[upload] }), other != address else { return }
+        warn(upload.pi, address, other)
     }
 
     fileprivate func hasSent(_ pi: PiName, _ number: Int) {

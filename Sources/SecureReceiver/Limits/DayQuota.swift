@@ -32,7 +32,8 @@ final class DayQuota: Sendable {
         mostBytes = bytes ?? .max
     }
 
-    /// What an upload of `size` bytes, or `files` 0 for a part of one, takes of it, given back unless it is kept. `now`: seconds since 1970.
+    /// What an upload of `size` bytes, or `files` 0 for a part of one, may come to; what it came to is said later. `now`: seconds
+    /// since 1970.
     func charge(_ pi: PiName, files: Int64 = 1, size: Int64, now: Int64) throws(Refusal) -> Charge? {
         guard !isUnlimited else { return nil }
         guard size <= mostBytes else {
@@ -58,21 +59,22 @@ final class DayQuota: Sendable {
         return Charge(pi: pi, files: files, size: size, day: day, quota: self)
     }
 
-    fileprivate func giveBack(_ charge: Charge) {
+    fileprivate func giveBack(_ charge: Charge, files: Int64, bytes: Int64) {
         state.withLock { state in
             guard state.day == charge.day, let amount = state.used[charge.pi] else { return }
-            state.used[charge.pi] = Amount(files: amount.files - charge.files, bytes: amount.bytes - charge.size)
+            state.used[charge.pi] = Amount(files: amount.files - files, bytes: amount.bytes - bytes)
         }
     }
 
-    /// Let go without `keep()`, nothing was used: the upload was refused or cut, or the file was there already.
+    /// What is held back for an upload under way. Let go unsettled, nothing was used: the upload was refused, or the file was
+    /// there already.
     final class Charge: Sendable {
         fileprivate let pi: PiName
-        fileprivate let files: Int64
-        fileprivate let size: Int64
         fileprivate let day: Int64
+        private let files: Int64
+        private let size: Int64
         private let quota: DayQuota
-        private let isKept = Atomic<Bool>(false)
+        private let isSettled = Atomic<Bool>(false)
 
         fileprivate init(pi: PiName, files: Int64, size: Int64, day: Int64, quota: DayQuota) {
             self.pi = pi
@@ -82,12 +84,15 @@ final class DayQuota: Sendable {
             self.quota = quota
         }
 
-        func keep() {
-            isKept.store(true, ordering: .relaxed)
+        /// All of it was used.
+        func keep() { settle(files: files, bytes: size) }
+
+        /// So much of it was used. Only the first time counts.
+        func settle(files: Int64 = 0, bytes: Int64) {
+            guard !isSettled.exchange(true, ordering: .relaxed) else { return }
+            quota.giveBack(self, files: self.files - files, bytes: size - bytes)
         }
 
-        deinit {
-            if !isKept.load(ordering: .relaxed) { quota.giveBack(self) }
-        }
+        deinit { settle(bytes: 0) }
     }
 }

@@ -16,26 +16,40 @@ enum Prerequisites {
     private static let mostIdentifierBytes = 64 * 1024 * 1024
 
     /// A line taken out is refused from the next request on: that is how a Pi is shut out.
-    static func identifiers(_ path: String, logger: Logger) throws(CommandFailure) -> WatchedFiles<IdentifierList> {
+    static func identifiers(
+        _ path: String, logger: Logger, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) throws(CommandFailure) -> WatchedFiles<IdentifierList> {
         do {
             return try WatchedFiles(
                 "identifiers", paths: [path], logger: logger,
                 load: { earlier in
                     let text = try identifierText(path, isRunning: earlier != nil)
-                    do throws(IdentifierListError) { return try IdentifierList(parsing: text) } catch {
-                        let failure = CommandFailure(
-                            "\(path) cannot be used", reason: error.description, hint: remedy(for: error),
-                            exitCode: .configuration)
-                        guard let earlier else { throw failure }
-                        // A typo in one line must not keep in whose line was taken out with the same stroke.
-                        throw PartlyUsable(value: earlier.keepingSecrets(in: text), reason: failure)
-                    }
+                    let list = Result { try identifiers(in: text, of: path, earlier: earlier) }
+                    // Without the end of its last line, there may be more to come.
+                    if earlier != nil, text.last != UInt8(ascii: "\n") { throw PerhapsUnfinished(outcome: list) }
+                    return try list.get()
                 },
-                describe: { ["pis": .stringConvertible($0.named.count), "unnamed": .stringConvertible($0.bare.count)] })
+                describe: {
+                    ["pis": .stringConvertible($0.named.count), "unnamed": .stringConvertible($0.bare.count)]
+                },
+                now: now)
         } catch let failure as CommandFailure {
             throw failure
         } catch {
             throw CommandFailure(message, reason: "\(error)", hint: hint, exitCode: .configuration)
+        }
+    }
+
+    private static func identifiers(
+        in text: [UInt8], of path: String, earlier: IdentifierList?
+    ) throws -> IdentifierList {
+        do throws(IdentifierListError) { return try IdentifierList(parsing: text) } catch {
+            let failure = CommandFailure(
+                "\(path) cannot be used", reason: error.description, hint: remedy(for: error),
+                exitCode: .configuration)
+            guard let earlier else { throw failure }
+            // A typo in one line must not keep in whose line was taken out with the same stroke.
+            throw PartlyUsable(value: earlier.keepingSecrets(in: text), reason: failure)
         }
     }
 
@@ -77,13 +91,13 @@ enum Prerequisites {
 
     /// `reading`: told of bytes whenever files are read again, while it opens too.
     static func store(
-        _ configuration: ReceiverConfiguration, reading: @escaping ReadObserver
+        _ configuration: ReceiverConfiguration, logger: Logger, reading: @escaping ReadObserver
     ) throws(CommandFailure) -> UploadStore {
         let path = configuration.store
         do throws(StoreError) {
             return try UploadStore(
                 opening: path, keepingFree: configuration.limits.keptFree, partials: configuration.partials,
-                reading: reading)
+                reading: reading, warn: { warn(of: $0, logger: logger) })
         } catch .inUse {
             throw CommandFailure(
                 "\(path) cannot be used", reason: "another receiver has it open",
@@ -91,6 +105,19 @@ enum Prerequisites {
                 exitCode: .configuration)
         } catch {
             throw CommandFailure(message, reason: "\(error)", hint: hint, exitCode: .configuration)
+        }
+    }
+
+    private static func warn(of warning: StoreWarning, logger: Logger) {
+        switch warning {
+        case .notesMadeAnew(let folder):
+            logger.warning(
+                "the store's own folder was changed, and is made anew; uploads in parts may begin anew",
+                metadata: ["folder": "\(folder)", "hint": "leave it to the receiver, or stop the receiver first."])
+        case .setAside(let path, let newName):
+            logger.warning(
+                "something else lay where the receiver keeps a file of its own; it was set aside",
+                metadata: ["path": "\(path)", "now": "\(newName)", "hint": "move it to where it belongs."])
         }
     }
 

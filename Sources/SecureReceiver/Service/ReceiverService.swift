@@ -36,7 +36,7 @@ struct ReceiverService: Service, CustomStringConvertible {
         connections = ConnectionRegistry(configuration.limits)
         identifiers = try Prerequisites.identifiers(configuration.identifiers, logger: logger)
         let signs = SignsOfLife()
-        let store = try Prerequisites.store(configuration) { _ in
+        let store = try Prerequisites.store(configuration, logger: logger) { _ in
             signs.give()
             manager?.isStillStarting()
         }
@@ -174,7 +174,7 @@ struct ReceiverService: Service, CustomStringConvertible {
                 limits, plaintext: plaintext, presence: connections.add(channel), connections: connections),
             HTTPConnectionHandler(
                 receiver: receiver, credentials: credentials, mostInFlight: limits.requestsInFlight,
-                logger: logger),
+                sightings: sightings, address: address, logger: logger),
         ])
         let bound = NIOLoopBound(tls, eventLoop: channel.eventLoop)
         channel.closeFuture.whenComplete { [logger] _ in

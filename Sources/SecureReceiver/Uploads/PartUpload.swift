@@ -27,8 +27,8 @@ final class PartUpload: UploadBody {
     private static let mostUnsaved: Int64 = 4 << 20
 
     init(
-        _ part: AdmittedPart, _ partial: PartialUpload, turn: UploadTurn, charge: DayQuota.Charge?,
-        receiver: Receiver, logger: Logger
+        _ part: AdmittedPart, _ partial: PartialUpload, turn: UploadTurn, room: Admitted,
+        charge: DayQuota.Charge?, receiver: Receiver, logger: Logger
     ) {
         self.part = part
         self.partial = partial
@@ -36,16 +36,20 @@ final class PartUpload: UploadBody {
         self.receiver = receiver
         self.charge = charge
         self.logger = logger
-        room = receiver.limit.admit(partial.file.pi)
+        self.room = room
     }
 
     deinit {
         guard !progress.withLock({ $0.isFinished }) else { return }
-        charge?.keep()
-        receiver.commits.run(for: partial.file.pi) { [partial, receiver] in
-            do throws(StoreError) { try partial.end() } catch {
+        receiver.commits.run(for: partial.file.pi) { [partial, receiver, charge, room] in
+            // Before somebody else can have the turn, and with it what was held back here.
+            do throws(StoreError) {
+                let offset = try partial.end()
+                charge?.settle(bytes: offset - partial.start)
+            } catch {
                 _ = receiver.refusal(for: error, partial.file)  // logs it
             }
+            withExtendedLifetime(room) {}
         }
     }
 
@@ -99,8 +103,11 @@ extension PartUpload {
                 return receiver.response(to: .bodyMismatch, file.pi, logger).with(
                     offset: try partial.goBack(), isComplete: false)
             }
-            charge?.keep()
-            guard part.isLast else { return Response(status: 204).with(offset: try partial.save(), isComplete: false) }
+            guard part.isLast else {
+                let offset = try partial.save()
+                charge?.keep()
+                return Response(status: 204).with(offset: offset, isComplete: false)
+            }
             if partial.finish() == file.digest { return nil }
             try partial.discard()
             return receiver.response(to: .wholeMismatch, file.pi, logger).with(isComplete: true)
@@ -112,8 +119,12 @@ extension PartUpload {
     private func commit(_ credentials: Credentials) -> Response {
         let signer = receiver.signer(AdmittedUpload(file: partial.file, context: part.context), credentials)
         let response = receiver.response(about: partial.file, logger) {
-            receiver.stored(try receiver.store.commit(partial, receipt: signer), logger, since: began)
+            let signed = try receiver.store.commit(partial, receipt: signer)
+            if signed.receipt.result == .unchanged { charge?.settle(bytes: 0) } else { charge?.keep() }
+            return receiver.stored(signed, logger, since: began)
         }
+        // What came is kept, to be tried again.
+        charge?.settle(bytes: part.size)
         guard response.isSuccess else { return response }
         receiver.completed.add(part.key, size: partial.file.size)
         return response.with(offset: partial.file.size, isComplete: true)

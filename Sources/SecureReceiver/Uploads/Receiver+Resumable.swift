@@ -14,8 +14,9 @@ extension Receiver {
         endedBy end: @escaping @Sendable () -> Void,
         then started: @escaping @Sendable (Start) -> Void
     ) {
+        let room = limit.admit(upload.pi)
         turns.take(PartialKey(upload.file)) { turn in
-            let start = Start { () throws(Refusal) in try begin(upload, logger, turn: turn) }
+            let start = Start { () throws(Refusal) in try begin(upload, logger, room: room, turn: turn) }
             turn.mayEnd(by: end)
             channel.eventLoop.execute { started(start) }
         }
@@ -27,18 +28,21 @@ extension Receiver {
         endedBy end: @escaping @Sendable () -> Void,
         then started: @escaping @Sendable (Start) -> Void
     ) {
+        let room = limit.admit(part.key.pi)
         turns.take(part.key) { turn in
             commits.run(for: part.key.pi) {
                 // What came of it may have to be read: not for nobody.
                 guard channel.isActive else { return }
-                let start = Start { () throws(Refusal) in try open(part, logger, turn: turn) }
+                let start = Start { () throws(Refusal) in try open(part, logger, room, turn: turn) }
                 turn.mayEnd(by: end)
                 channel.eventLoop.execute { started(start) }
             }
         }
     }
 
-    private func open(_ part: AdmittedPart, _ logger: Logger, turn: UploadTurn) throws(Refusal) -> any UploadBody {
+    private func open(
+        _ part: AdmittedPart, _ logger: Logger, _ room: Admitted, turn: UploadTurn
+    ) throws(Refusal) -> any UploadBody {
         let status = try status(of: part.key)
         let left = status.file.size - status.offset
         guard part.offset == status.offset else {
@@ -56,7 +60,8 @@ extension Receiver {
         let charge = try quota.charge(part.key.pi, files: part.isLast ? 1 : 0, size: part.size, now: now)
         do throws(StoreError) {
             if let partial = try store.partials.open(part.key, room: part.size, lease: turn) {
-                return PartUpload(part, partial, turn: turn, charge: charge, receiver: self, logger: logger)
+                return PartUpload(
+                    part, partial, turn: turn, room: room, charge: charge, receiver: self, logger: logger)
             }
         } catch {
             throw refusal(for: error, status.file)
@@ -114,16 +119,16 @@ extension Receiver {
                 try? store.partials.remove(PartialKey(file))
                 return stored(signed, logger, since: began).with(offset: file.size, isComplete: true)
             }
-            try checkQuota(file)
+            try checkQuota(file, offset: store.partials.status(of: PartialKey(file))?.offset ?? 0)
             var response = response(201, try store.partials.create(file))
             response.fields[.location] = MessagePath.upload(file.id)
             return response
         }
     }
 
-    /// Says early what a part would be told.
-    private func checkQuota(_ file: AnnouncedFile) throws(Refusal) {
-        _ = try quota.charge(file.pi, size: file.size, now: now)
+    /// Says early what a part would be told. What has come already was counted when it came.
+    private func checkQuota(_ file: AnnouncedFile, offset: Int64) throws(Refusal) {
+        _ = try quota.charge(file.pi, size: file.size - offset, now: now)
     }
 
     private func state(of key: PartialKey, _ logger: Logger) -> Response {
@@ -158,12 +163,17 @@ extension Receiver {
     }
 
     /// Keeps what came of a file whose `PUT` was cut off.
-    func keep(_ incoming: IncomingUpload, of file: AnnouncedFile, turn: UploadTurn) {
+    func keep(
+        _ incoming: IncomingUpload, of file: AnnouncedFile, turn: UploadTurn, room: Admitted, charge: DayQuota.Charge?
+    ) {
         commits.run(for: file.pi) {
-            do throws(StoreError) { try store.partials.keep(incoming, of: file) } catch {
+            do throws(StoreError) {
+                let count = try store.partials.keep(incoming, of: file)
+                charge?.settle(bytes: count)
+            } catch {
                 _ = refusal(for: error, file)  // logs it
             }
-            withExtendedLifetime(turn) {}
+            withExtendedLifetime((turn, room)) {}
         }
     }
 

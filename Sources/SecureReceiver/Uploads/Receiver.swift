@@ -28,14 +28,20 @@ struct Receiver: Sendable {
     func takesTurns(_ upload: AdmittedUpload) -> Bool { upload.size > resumableAbove }
 
     /// `logger`: the connection's, which knows where it comes from.
-    func begin(_ upload: AdmittedUpload, _ logger: Logger, turn: UploadTurn? = nil) throws(Refusal) -> WholeUpload {
-        let charge = try quota.charge(upload.pi, size: upload.size, now: now)
+    func begin(
+        _ upload: AdmittedUpload, _ logger: Logger, room: Admitted? = nil, turn: UploadTurn? = nil
+    ) throws(Refusal) -> WholeUpload {
+        let room = room ?? limit.admit(upload.pi)
+        let kept = turn == nil ? 0 : (try? store.partials.status(of: PartialKey(upload.file))?.offset) ?? 0
+        // What was kept of it was counted when it came.
+        let charge = try quota.charge(upload.pi, size: upload.size - kept, now: now)
         do throws(StoreError) {
             // What was kept of the file is for who has the turn.
             let incoming =
                 turn == nil
                 ? try store.begin(pi: upload.pi, path: upload.path, size: upload.size) : try store.begin(upload.file)
-            return WholeUpload(upload, incoming, turn: turn, charge: charge, receiver: self, logger: logger)
+            return WholeUpload(
+                upload, incoming, turn: turn, room: room, charge: charge, receiver: self, logger: logger)
         } catch {
             throw refusal(for: error, upload.file)
         }

@@ -19,8 +19,8 @@ final class WholeUpload: UploadBody {
     private let isToBeKept = Atomic(true)
 
     init(
-        _ upload: AdmittedUpload, _ incoming: IncomingUpload, turn: UploadTurn?, charge: DayQuota.Charge?,
-        receiver: Receiver, logger: Logger
+        _ upload: AdmittedUpload, _ incoming: IncomingUpload, turn: UploadTurn?, room: Admitted,
+        charge: DayQuota.Charge?, receiver: Receiver, logger: Logger
     ) {
         self.upload = upload
         self.incoming = incoming
@@ -28,12 +28,12 @@ final class WholeUpload: UploadBody {
         self.turn = turn
         self.charge = charge
         self.logger = logger
-        room = receiver.limit.admit(upload.pi)
+        self.room = room
     }
 
     deinit {
         guard let turn, isToBeKept.load(ordering: .relaxed), incoming.received > 0 else { return }
-        receiver.keep(incoming, of: upload.file, turn: turn)
+        receiver.keep(incoming, of: upload.file, turn: turn, room: room, charge: charge)
     }
 
     var remaining: Int64 { upload.size - incoming.received }

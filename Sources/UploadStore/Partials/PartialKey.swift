@@ -18,6 +18,7 @@ package struct PartialKey: Hashable, Sendable {
     var folder: [String] { Self.root + [pi.text] }
     /// Of the bytes.
     var dataName: String { id.hex }
+    var dataPath: String { (folder + [dataName]).joined(separator: "/") }
     var noteName: String { id.hex + Self.noteSuffix }
 
     static let root = [".receiver", "partials"]

@@ -23,6 +23,7 @@ struct PartialNote: Hashable, Sendable {
     /// The longest path fits in front of the first.
     private static let places: [Int] = [8192, 12_288]
     private static let entryBytes = 80
+    private static let most: Int64 = 1 << 53
     static let size = places[1] + entryBytes
 
     /// Of a note that is written whole.
@@ -67,7 +68,7 @@ extension PartialNote {
         // By bytes: a combining mark at the start of a segment would hide the slash from a split by characters.
         let lines = contents.split(separator: UInt8(ascii: "\n"), maxSplits: 7, omittingEmptySubsequences: false)
         guard lines.count == 8, let pi = PiName(String(decoding: lines[1], as: UTF8.self)),
-            let size = Int64(String(decoding: lines[3], as: UTF8.self)),
+            let size = Int64(String(decoding: lines[3], as: UTF8.self)), size >= 0,
             let digest = SHA256Digest(hex: String(decoding: lines[4], as: UTF8.self)),
             let path = try? UploadPath(
                 segments: lines[2].split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
@@ -84,6 +85,8 @@ extension PartialNote {
         let words = String(decoding: text, as: UTF8.self).split(separator: " ")
         guard words.count == 4, let sequence = Int64(words[0]), let offset = Int64(words[1]), let time = Int64(words[2])
         else { return nil }
+        // Nobody has written so often, nor so late, that it could not be counted on with.
+        guard sequence < most, time < most else { return nil }
         let entry = Entry(sequence: sequence, offset: offset, time: time)
         return Self.text(entry).elementsEqual(text) ? entry : nil
     }

@@ -24,13 +24,14 @@ package final class PartialUpload: Sendable {
     }
 
     private struct Saved {
-        var note: PartialNoteFile
+        /// What the note says last.
+        var entry: PartialNote.Entry
         var failure: StoreError?
     }
 
     init(
         _ file: AnnouncedFile, content: TemporaryFile, hash: RunningHash, room: Int64, reservations: SpaceReservations,
-        note: PartialNoteFile, partials: Partials, lease: any AnyObject & Sendable
+        noted entry: PartialNote.Entry, partials: Partials, lease: any AnyObject & Sendable
     ) {
         self.file = file
         self.partials = partials
@@ -38,7 +39,7 @@ package final class PartialUpload: Sendable {
         atStart = hash
         incoming = IncomingUpload(resuming: file, content: content, at: hash, room: room, reserved: reservations)
         part = Mutex(Part(hash: hash.offset == 0 ? nil : SHA256()))
-        saved = Mutex(Saved(note: note))
+        saved = Mutex(Saved(entry: entry))
     }
 
     deinit {
@@ -70,12 +71,12 @@ extension PartialUpload {
     /// error the upload is gone.
     @discardableResult
     package func save() throws(StoreError) -> Int64 {
-        try changingNote { (note) throws(SystemCallError) in
+        try changingNote { (note, file) throws(SystemCallError) in
             let hash = incoming.runningHash
             let offset = hash?.offset ?? incoming.received
-            try incoming.file.file.synchronize()
+            try file.synchronize()
             if try note.write(offset: offset, time: partials.now) { partials.observe(.partialExtended) }
-            if let hash { partials.hashes.keep(hash, of: key) }
+            if let hash { partials.hashes.keep(hash, of: key, try file.status()) }
             return offset
         }
     }
@@ -91,23 +92,31 @@ extension PartialUpload {
     /// Ends a part that is not what its sender signed: it never came.
     @discardableResult
     package func goBack() throws(StoreError) -> Int64 {
-        try changingNote { (note) throws(SystemCallError) in
+        try changingNote { (note, file) throws(SystemCallError) in
             // First, and synced: a note of more bytes than there are would be no note at all.
             if try note.write(offset: start, time: partials.now) { partials.observe(.partialGoneBack) }
             try incoming.goBack(to: atStart)
-            partials.hashes.keep(atStart, of: key)
+            partials.hashes.keep(atStart, of: key, try file.status())
             return start
         }
     }
 
     private func changingNote(
-        _ body: (inout PartialNoteFile) throws(SystemCallError) -> Int64
+        _ body: (inout PartialNoteFile, FileDescriptor) throws(SystemCallError) -> Int64
     ) throws(StoreError) -> Int64 {
         try saved.withLock { saved throws(StoreError) in
             if let failure = saved.failure { throw failure }
+            var note: PartialNoteFile
+            do throws(SystemCallError) {
+                note = try PartialNoteFile(of: key, in: partials.tree, last: saved.entry)
+            } catch {
+                // Nothing was touched yet: for want of descriptors, say, no upload is lost.
+                throw StoreError(error)
+            }
             do throws(SystemCallError) {
                 guard !incoming.isDamaged else { throw SystemCallError("write", incoming.file.file.path, code: EIO) }
-                return try body(&saved.note)
+                defer { saved.entry = note.last }
+                return try body(&note, incoming.file.file)
             } catch {
                 // The kernel may have dropped what was to be synced: nobody knows any more what is on the disk.
                 let failure = StoreError(error, needed: file.size - start)
@@ -122,13 +131,14 @@ extension PartialUpload {
     package func discard() throws(StoreError) { try partials.remove(key) }
 }
 
-/// The note of an open upload, on whose two entries it writes in turn.
+/// The note of an upload, on whose two entries it writes in turn. It is open only as long as that takes: an upload under way
+/// holds the descriptor of its bytes alone.
 struct PartialNoteFile {
     private let file: FileDescriptor
-    private var last: PartialNote.Entry
+    private(set) var last: PartialNote.Entry
 
-    init(_ file: FileDescriptor, last: PartialNote.Entry) {
-        self.file = file
+    init(of key: PartialKey, in tree: FolderTree, last: PartialNote.Entry) throws(SystemCallError) {
+        file = try tree.open(key.folder).open(key.noteName, O_WRONLY | O_NONBLOCK)
         self.last = last
     }
 

@@ -71,7 +71,7 @@ extension Directory {
             guard let note = PartialNote(parsing: contents), PartialKey(note.file) == key else { return nil }
             return note
         } catch {
-            if [ENOENT, EFBIG, EISDIR, EINVAL, ELOOP].contains(error.code) { return nil }
+            if [ENOENT, EFBIG, EISDIR, EINVAL, ELOOP, ENXIO].contains(error.code) { return nil }
             throw error
         }
     }

@@ -16,12 +16,14 @@ package final class Partials: Sendable {
     private let reservations: SpaceReservations
     private let clock: @Sendable () -> Int64
     private let reading: ReadObserver
+    private let warn: @Sendable (StoreWarning) -> Void
     /// Neither swept nor pushed out.
     private let inUse = Mutex<Set<PartialKey>>([])
 
     init(
         tree: FolderTree, temporaries: TemporaryFiles, reservations: SpaceReservations, limits: PartialLimits,
-        clock: @escaping @Sendable () -> Int64, reading: @escaping ReadObserver, observe: @escaping StepObserver
+        clock: @escaping @Sendable () -> Int64, reading: @escaping ReadObserver,
+        warn: @escaping @Sendable (StoreWarning) -> Void, observe: @escaping StepObserver
     ) {
         self.tree = tree
         self.temporaries = temporaries
@@ -29,6 +31,7 @@ package final class Partials: Sendable {
         self.limits = limits
         self.clock = clock
         self.reading = reading
+        self.warn = warn
         self.observe = observe
     }
 
@@ -67,7 +70,8 @@ package final class Partials: Sendable {
     }
 
     /// Opens it for a part of at most `room` bytes, which are reserved; `nil` if there is no such upload. What a power cut left
-    /// behind the durable bytes is cut off, and what they hash to is found out by reading them, unless this process knows.
+    /// behind the durable bytes is cut off, and what they hash to is found out by reading them, unless this process knows
+    /// and nobody else has touched them since.
     ///
     /// `lease`: held until nobody works at the upload any more.
     package func open(
@@ -81,26 +85,27 @@ package final class Partials: Sendable {
                 let seen = try folder.status(of: key.dataName), note.isTrue(of: seen)
             else { return nil }
             let data = try folder.open(key.dataName, O_RDWR | O_NONBLOCK)
-            let noteFile = try folder.open(key.noteName, O_RDWR | O_NONBLOCK)
+            let known = hashes.hash(of: key, at: note.entry.offset, try data.status())
             try data.truncate(to: note.entry.offset)
-            let hash = try hashes.hash(of: key, at: note.entry.offset) ?? RunningHash(reading: data, progress: reading)
+            let hash = try known ?? RunningHash(reading: data, progress: reading)
             try data.seek(to: note.entry.offset)
             try reservations.reserve(room, for: key.pi)
             partial = PartialUpload(
-                note.file, content: TemporaryFile(keeping: data, name: key.dataName, in: folder), hash: hash,
-                room: room,
-                reservations: reservations, note: PartialNoteFile(noteFile, last: note.entry), partials: self,
-                lease: lease)
+                note.file, content: temporaries.keeping(data, named: key.dataPath, below: tree.root), hash: hash,
+                room: room, reservations: reservations, noted: note.entry, partials: self, lease: lease)
             return partial
         } catch {
             throw StoreError(any: error, needed: room)
         }
     }
 
-    /// Keeps what has come of a whole file whose sender was cut off, unless as much is kept already.
-    package func keep(_ upload: IncomingUpload, of file: AnnouncedFile) throws(StoreError) {
+    /// Keeps what has come of a whole file whose sender was cut off, unless as much is kept already. Returns how many bytes more
+    /// that are than there were.
+    @discardableResult
+    package func keep(_ upload: IncomingUpload, of file: AnnouncedFile) throws(StoreError) -> Int64 {
         try working(at: PartialKey(file), needed: 0) { key in
-            guard let hash = upload.runningHash, hash.offset > (try status(of: key)?.offset ?? 0) else { return }
+            let earlier = try status(of: key)?.offset ?? 0
+            guard let hash = upload.runningHash, hash.offset > earlier else { return 0 }
             try makeWay(for: file)
             let folder = try emptied(key)
             try upload.file.file.truncate(to: hash.offset)
@@ -108,7 +113,8 @@ package final class Partials: Sendable {
             try upload.file.move(into: folder, as: key.dataName)
             observe(.partialMade)
             _ = try note(file, offset: hash.offset, in: folder)
-            hashes.keep(hash, of: key)
+            hashes.keep(hash, of: key, try upload.file.file.status())
+            return hash.offset - earlier
         }
     }
 
@@ -151,17 +157,28 @@ extension Partials {
     /// The note first: without it the bytes are nothing.
     private func remove(_ key: PartialKey, in folder: Directory) throws(SystemCallError) {
         hashes.forget(key)
-        try folder.remove(key.noteName)
+        try remove(key.noteName, in: folder)
         observe(.partialNoteRemoved)
-        try folder.remove(key.dataName)
+        try remove(key.dataName, in: folder)
         observe(.partialRemoved)
+    }
+
+    /// A folder with the name of a file of ours is somebody else's.
+    private func remove(_ name: String, in folder: Directory) throws(SystemCallError) {
+        do throws(SystemCallError) { try folder.remove(name) } catch {
+            guard error.code == EISDIR else { throw error }
+            let newName = try folder.setAside(name)
+            warn(.setAside(folder.path(of: name), as: newName))
+        }
     }
 
     /// The durable folder, without anything of this upload that a crash left.
     private func emptied(_ key: PartialKey) throws -> Directory {
+        // The store's own folder first: it is nobody else's to read.
+        _ = try temporaries.directory
         let folder = try tree.durable(key.folder)
-        try folder.remove(key.noteName)
-        try folder.remove(key.dataName)
+        try remove(key.noteName, in: folder)
+        try remove(key.dataName, in: folder)
         return folder
     }
 

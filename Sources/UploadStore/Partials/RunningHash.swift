@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import OpenSSL
 import Synchronization
 
@@ -33,23 +34,47 @@ final class RunningHash: Sendable {
     var copy: SHA256 { hash.copy() }
 }
 
-/// The running hashes of uploads that wait for their next part, so that none is read again while this process lives.
+/// What changes when somebody writes to a file or puts another in its place (inode(7)).
+struct FileStamp: Hashable, Sendable {
+    private let numbers: [Int64]
+
+    init(_ status: stat) {
+        numbers = [
+            Int64(bitPattern: UInt64(status.st_dev)), Int64(bitPattern: UInt64(status.st_ino)), Int64(status.st_size),
+            Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec), Int64(status.st_ctim.tv_sec),
+            Int64(status.st_ctim.tv_nsec),
+        ]
+    }
+}
+
+/// The running hashes of uploads that wait for their next part, so that none is read again while this process lives, and
+/// nobody else writes to it.
 final class RunningHashes: Sendable {
-    private let hashes = Mutex<[PartialKey: RunningHash]>([:])
+    private struct Kept {
+        let hash: RunningHash
+        /// Of the file, when it was last ours.
+        let stamp: FileStamp
+    }
+
+    private let hashes = Mutex<[PartialKey: Kept]>([:])
 
     /// A hash takes half a KiB.
     private static let most = 4096
 
-    /// `nil` unless the last one that was kept has this offset.
-    func hash(of key: PartialKey, at offset: Int64) -> RunningHash? {
-        hashes.withLock { $0[key] }.flatMap { $0.offset == offset ? $0 : nil }
+    /// `nil` unless the last one that was kept has this offset, and the file is as it was then.
+    func hash(of key: PartialKey, at offset: Int64, _ file: stat) -> RunningHash? {
+        guard let kept = hashes.withLock({ $0[key] }), kept.hash.offset == offset, kept.stamp == FileStamp(file) else {
+            return nil
+        }
+        return kept.hash
     }
 
-    func keep(_ hash: RunningHash, of key: PartialKey) {
+    /// `file`: right after the last write.
+    func keep(_ hash: RunningHash, of key: PartialKey, _ file: stat) {
         hashes.withLock { hashes in
             // Forgetting costs a reading, never a byte.
             if hashes.count >= Self.most { hashes.removeAll() }
-            hashes[key] = hash
+            hashes[key] = Kept(hash: hash, stamp: FileStamp(file))
         }
     }
 

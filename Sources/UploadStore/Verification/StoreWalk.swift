@@ -72,7 +72,7 @@ struct StoreWalk {
         let isRoot = folder.components.isEmpty
         let text = String(validating: entry.name, as: UTF8.self)
         if isRoot, let only, text != only.text { return nil }
-        if isRoot, text == UploadStore.notesName { return nil }
+        if isRoot, text == Notes.name { return nil }
         guard let text else {
             return folder.region == .foreign ? .notOurs : Self.impossible(entry.name, in: folder)
         }

@@ -11,9 +11,9 @@ struct UnderWay: Sendable {
     private let replacing: Directory?
 
     init(in root: Directory) throws(SystemCallError) {
-        let notes = try root.existingSubdirectory(UploadStore.notesName)
-        creations = try notes?.existingSubdirectory(UploadStore.creatingName).map { Creations(directory: $0) }
-        replacing = try notes?.existingSubdirectory(UploadStore.replacingName)
+        let notes = try root.existingSubdirectory(Notes.name)
+        creations = try notes?.existingSubdirectory(.creating).map { folder in Creations { folder } }
+        replacing = try notes?.existingSubdirectory(.replacing)
     }
 
     /// `receipt`: what has the receipt's name, if anything does.
@@ -43,5 +43,9 @@ struct UnderWay: Sendable {
 extension Directory {
     fileprivate func existingSubdirectory(_ name: String) throws(SystemCallError) -> Directory? {
         try has(name) ? subdirectory(name) : nil
+    }
+
+    fileprivate func existingSubdirectory(_ folder: Notes.Folder) throws(SystemCallError) -> Directory? {
+        try existingSubdirectory(folder.rawValue)
     }
 }

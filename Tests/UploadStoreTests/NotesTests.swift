@@ -1,0 +1,147 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+import UploadProtocol
+
+@testable import UploadStore
+
+@Suite("The store's own folder")
+struct NotesTests {
+    private static let content = PartialTests.content
+
+    private final class Warnings: Sendable {
+        private let collected = Mutex<[StoreWarning]>([])
+        var all: [StoreWarning] { collected.withLock { $0 } }
+        func add(_ warning: StoreWarning) { collected.withLock { $0.append(warning) } }
+        func clear() { collected.withLock { $0 = [] } }
+    }
+
+    private let folder: TemporaryFolder
+    private let warnings = Warnings()
+    private var notes: String { folder("received_files/.receiver") }
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder("received_files"), withIntermediateDirectories: false)
+    }
+
+    private func open(_ features: SystemFeatures? = nil) throws -> UploadStore {
+        let warnings = warnings
+        return try UploadStore(
+            opening: folder("received_files"), features: features, warn: { warnings.add($0) }, observe: { _ in })
+    }
+
+    enum Loss: CaseIterable { case removed, movedAway, emptied, withoutTemporaries }
+
+    private func lose(_ loss: Loss) throws {
+        let manager = FileManager.default
+        switch loss {
+        case .removed: try manager.removeItem(atPath: notes)
+        case .movedAway: #expect(rename(notes, folder("elsewhere")) == 0)
+        case .emptied:
+            for name in try manager.contentsOfDirectory(atPath: notes) {
+                try manager.removeItem(atPath: "\(notes)/\(name)")
+            }
+        case .withoutTemporaries: try manager.removeItem(atPath: "\(notes)/tmp")
+        }
+    }
+
+    @Test("is made anew where somebody removes it or what is in it: uploads go on", arguments: Loss.allCases)
+    func isMadeAnew(loss: Loss) throws {
+        for features in UnderWayTests.features {
+            let store = try open(features)
+            try store.put("one".utf8, "a")
+            try lose(loss)
+            #expect(try store.put("two".utf8, "b") == .created)
+            #expect(warnings.all == [.notesMadeAnew(notes)])
+            #expect(try store.put("three".utf8, "a") == .replaced)
+            #expect(warnings.all.count == 1)
+            let file = try UploadStore.announced(Self.content, "c")
+            _ = try store.partials.create(file)
+            #expect(try store.complete(Self.content, of: file) == .created)
+            #expect(try folder.read("received_files/pi-01/a") == Array("three".utf8))
+            let names = try FileManager.default.contentsOfDirectory(atPath: notes)
+            #expect(Set(names) == ["lock", "tmp", "creating", "replacing", "partials"])
+            #expect(try FileManager.default.attributesOfItem(atPath: notes)[.posixPermissions] as? Int == 0o700)
+            // The lock as well: nobody else opens the store meanwhile.
+            #expect(throws: StoreError.inUse(folder("received_files"))) { try open() }
+            try FileManager.default.removeItem(atPath: folder("received_files"))
+            try? FileManager.default.removeItem(atPath: folder("elsewhere"))
+            try FileManager.default.createDirectory(
+                atPath: folder("received_files"), withIntermediateDirectories: false)
+            warnings.clear()
+        }
+    }
+
+    @Test("may go while uploads are under way: these are stored, or begin anew", arguments: Loss.allCases)
+    func goesUnderUploads(loss: Loss) throws {
+        let store = try open(SystemFeatures(unnamedFiles: true, openBeneath: true))
+        try store.put("one".utf8, "a")
+        let (new, other) = (try store.receive("two".utf8, "b"), try store.receive("three".utf8, "a"))
+        let file = try UploadStore.announced(Self.content, "c")
+        _ = try store.partials.create(file)
+        let partial = try #require(try store.open(file))
+        try partial.write(Self.content)
+        try lose(loss)
+        #expect(try store.commit(new) == .created)
+        #expect(try store.commit(other) == .replaced)
+        if loss == .withoutTemporaries {
+            #expect(try partial.save() == Int64(Self.content.count))
+        } else {
+            #expect(throws: StoreError.self) { try partial.save() }
+            #expect(try store.partials.status(of: PartialKey(file)) == nil)
+        }
+        #expect(try folder.read("received_files/pi-01/a") == Array("three".utf8))
+    }
+
+    @Test("is not made anew under another receiver that has taken the store meanwhile")
+    func isTaken() throws {
+        let store = try open()
+        try lose(.removed)
+        let other = try open()
+        #expect(throws: StoreError.inUse(folder("received_files"))) { try store.put("one".utf8, "a") }
+        #expect(warnings.all.isEmpty)
+        #expect(try other.put("one".utf8, "a") == .created)
+        withExtendedLifetime(other) {}
+    }
+
+    @Test(
+        "sets aside a folder that lies where a file of its own goes, and what is in it stays", arguments: [false, true])
+    func setsAside(isNote: Bool) throws {
+        let store = try open()
+        let file = try UploadStore.announced(Self.content, "a")
+        _ = try store.partials.create(file)
+        #expect(try store.send(Self.content, of: file, upTo: 1000) == 1000)
+        let name = "partials/pi-01/\(file.id)" + (isNote ? ".note" : "")
+        try FileManager.default.removeItem(atPath: "\(notes)/\(name)")
+        try folder.write(Array("mine".utf8), to: "received_files/.receiver/\(name)/thesis.txt")
+
+        #expect(try store.open(file) == nil)
+        #expect(try store.partials.create(file).offset == 0)
+        guard case .setAside("\(notes)/\(name)", let newName)? = warnings.all.first else {
+            Issue.record("\(warnings.all)")
+            return
+        }
+        #expect(warnings.all.count == 1)
+        #expect(try folder.read("received_files/.receiver/partials/pi-01/\(newName)/thesis.txt") == Array("mine".utf8))
+        #expect(try store.complete(Self.content, of: file) == .created)
+        // It is nothing that expires.
+        #expect(try store.partials.sweep() == 0)
+        #expect(FileManager.default.fileExists(atPath: "\(notes)/partials/pi-01/\(newName)/thesis.txt"))
+    }
+
+    @Test("sets aside such a folder of another upload that gives way, and refuses nobody")
+    func setsAsideOfOther() throws {
+        let store = try open()
+        let (earlier, file) = (
+            try UploadStore.announced([1, 2, 3], "a"), try UploadStore.announced(Self.content, "a")
+        )
+        _ = try store.partials.create(earlier)
+        let name = ".receiver/partials/pi-01/\(earlier.id)"
+        try FileManager.default.removeItem(atPath: folder("received_files/\(name)"))
+        try folder.write([1], to: "received_files/\(name)/b")
+        #expect(try store.partials.create(file).offset == 0)
+        #expect(warnings.all.count == 1)
+    }
+}
