@@ -37,7 +37,7 @@ class Lab:
         self.identities = [Identity(pi) for pi in sorted((folder / "pis").iterdir()) if pi.is_dir()]
         self.store = store or folder / "received_files"
         self.log = folder / "receiver.log"
-        self.port = 0
+        self.address, self.port = "127.0.0.1", 0
 
     def provision(self, *words):
         command = [self.programs / "provision", *map(str, words)]
@@ -56,13 +56,13 @@ class Receiver:
         with open(lab.log, "ab") as log:
             self.log_begins = log.seek(0, os.SEEK_END)
             self.process = subprocess.Popen(
-                [*wrapper, lab.programs / "secure-receiver", "--cert", "certs/server.pem", "--listen", "127.0.0.1",
+                [*wrapper, lab.programs / "secure-receiver", "--cert", "certs/server.pem", "--listen", lab.address,
                  "--port", str(lab.port), "--store", lab.store, *options],
                 cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=os.environ | {"SWIFT_BACKTRACE": "enable=no"} | environment)
         self.lab, self.pid = lab, self.process.pid
         deadline = time.monotonic() + PATIENCE
-        while not (match := re.search(r"Listening on https://127\.0\.0\.1:(\d+)", self.said())):
+        while not (match := re.search(rf"Listening on https://{re.escape(lab.address)}:(\d+)", self.said())):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise Failed(f"the receiver did not start:\n{self.said()[-2000:]}")
             time.sleep(0.005)
