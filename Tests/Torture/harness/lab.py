@@ -12,6 +12,7 @@ from pathlib import Path
 from .part import Failed
 
 PATIENCE = 60
+FAKETIME_CLASH = "faketime: sem_open"
 CLOCK_TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -30,8 +31,9 @@ class Identity:
 
 
 class Lab:
-    def __init__(self, programs, folder, pis=1, store=None):
-        self.programs, self.folder = programs, folder
+    def __init__(self, programs, folder, pis=1, store=None, made_by=()):
+        """`made_by`: what runs provision, faketime for one."""
+        self.programs, self.folder, self.made_by = programs, folder, made_by
         folder.mkdir(parents=True)
         self.provision("new-pi", "--count", pis)
         self.identities = [Identity(pi) for pi in sorted((folder / "pis").iterdir()) if pi.is_dir()]
@@ -40,9 +42,11 @@ class Lab:
         self.address, self.port = "127.0.0.1", 0
 
     def provision(self, *words):
-        command = [self.programs / "provision", *map(str, words)]
-        outcome = subprocess.run(
-            command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        command = [*self.made_by, self.programs / "provision", *map(str, words)]
+        # faketime names a semaphore by its process id, and one that was killed long ago may have left that name behind.
+        while FAKETIME_CLASH in (outcome := subprocess.run(
+                command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)).stderr:
+            pass
         if outcome.returncode != 0:
             raise Failed(f"provision {' '.join(map(str, words))} ended with {outcome.returncode}:\n{outcome.stderr}")
 
