@@ -146,14 +146,17 @@ class Station:
     def run(self, *options, patience=PATIENCE, **how):
         return self.start(*options, **how).wait(patience)
 
-    def run_until_empty(self, *options, runs=20, allowed=EXPECTED, **how):
+    def run_until_empty(self, *options, runs=20, seconds=PATIENCE, **how):
         """How many runs it took."""
+        deadline = time.monotonic() + seconds
         for number in range(1, runs + 1):
-            outcome = self.run(*options, **how)
-            expect(outcome.code in allowed, f"secure-sender ended with {outcome.code}:\n{outcome.said[-2000:]}")
+            outcome = self.run(*options, patience=deadline - time.monotonic(), **how)
+            expect(outcome.code in EXPECTED, f"secure-sender ended with {outcome.code}:\n{outcome.said[-2000:]}")
             if not self.waiting():
                 return number
-        raise Failed(f"after {runs} runs {self.waiting()} files still wait; the last one said:\n{outcome.said[-2000:]}")
+            if time.monotonic() > deadline:
+                break
+        raise Failed(f"after {number} runs {self.waiting()} files still wait; the last one said:\n{outcome.said[-1000:]}")
 
     # MARK: Judgement
 
