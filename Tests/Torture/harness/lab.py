@@ -11,6 +11,7 @@ from pathlib import Path
 from .part import Failed
 
 PATIENCE = 60
+FAKETIME_CLASH = "faketime: sem_open"
 CLOCK_TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -29,19 +30,22 @@ class Identity:
 
 
 class Lab:
-    def __init__(self, programs, folder, pis=1, store=None):
-        self.programs, self.folder = programs, folder
+    def __init__(self, programs, folder, pis=1, store=None, made_by=()):
+        """`made_by`: what runs provision, faketime for one."""
+        self.programs, self.folder, self.made_by = programs, folder, made_by
         folder.mkdir(parents=True)
         self.provision("new-pi", "--count", pis)
         self.identities = [Identity(pi) for pi in sorted((folder / "pis").iterdir()) if pi.is_dir()]
         self.store = store or folder / "received_files"
         self.log = folder / "receiver.log"
-        self.port = 0
+        self.address, self.port = "127.0.0.1", 0
 
     def provision(self, *words):
-        command = [self.programs / "provision", *map(str, words)]
-        outcome = subprocess.run(
-            command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
+        command = [*self.made_by, self.programs / "provision", *map(str, words)]
+        # faketime names a semaphore by its process id, and one that was killed long ago may have left that name behind.
+        while FAKETIME_CLASH in (outcome := subprocess.run(
+                command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)).stderr:
+            pass
         if outcome.returncode != 0:
             raise Failed(f"provision {' '.join(map(str, words))} ended with {outcome.returncode}:\n{outcome.stderr}")
 
@@ -55,13 +59,13 @@ class Receiver:
         with open(lab.log, "ab") as log:
             self.log_begins = log.seek(0, os.SEEK_END)
             self.process = subprocess.Popen(
-                [*wrapper, lab.programs / "secure-receiver", "--cert", "certs/server.pem", "--listen", "127.0.0.1",
+                [*wrapper, lab.programs / "secure-receiver", "--cert", "certs/server.pem", "--listen", lab.address,
                  "--port", str(lab.port), "--store", lab.store, *options],
                 cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=os.environ | {"SWIFT_BACKTRACE": "enable=no"} | environment)
         self.lab, self.pid = lab, self.process.pid
         deadline = time.monotonic() + PATIENCE
-        while not (match := re.search(r"Listening on https://127\.0\.0\.1:(\d+)", self.said())):
+        while not (match := re.search(rf"Listening on https://{re.escape(lab.address)}:(\d+)", self.said())):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise Failed(f"the receiver did not start:\n{self.said()[-2000:]}")
             time.sleep(0.005)

@@ -57,6 +57,10 @@ class Store:
 
     def examine(self, path):
         """The digest of a file whose receipt is good."""
+        return self.receipt(path)["sha256"]
+
+    def receipt(self, path):
+        """What the good receipt of a file says: its JSON."""
         content = path.read_bytes()
         digest = hashlib.sha256(content).hexdigest()
         sidecar = path.with_name(path.name + ".sha256")
@@ -78,7 +82,7 @@ class Store:
             raise Unsound("a receipt whose signature is not of its JSON")
         if not is_signed("\n".join(parts["base"]).encode(), signature, self.key(parts["certificate"][0])):
             raise Unsound("a receipt with a wrong signature")
-        return digest
+        return told
 
     def key(self, fingerprint):
         if fingerprint not in self.keys:
