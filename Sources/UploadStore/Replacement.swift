@@ -40,5 +40,7 @@ extension Replacement {
             let path = try? UploadPath(plain: String(decoding: lines[2], as: UTF8.self))
         else { return nil }
         self.init(id: id, pi: pi, path: path, digest: digest)
+        // Bytes that are no UTF-8 would be read as another path, with replacement characters.
+        guard self.contents == contents else { return nil }
     }
 }

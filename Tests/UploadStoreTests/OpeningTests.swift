@@ -58,8 +58,12 @@ struct OpeningTests {
             Array("secure-upload replacement 1\npi-01\n../../etc/passwd\n".utf8), to: "\(notes)/replacing/b.intent")
         try folder.write(intent("../../etc/passwd", "new"), to: "\(notes)/replacing/c.intent")
         try folder.write(Array("new".utf8), to: "\(notes)/replacing/c.content")
+        // A damaged byte makes no other path of it, and so no upload.
+        let damaged = intent("anew", "new").map { $0 == UInt8(ascii: "w") ? 0xbc : $0 }
+        try folder.write(damaged, to: "\(notes)/replacing/d.intent")
+        try folder.write(Array("new".utf8), to: "\(notes)/replacing/d.content")
         let store = try UploadStore(opening: folder("received_files"))
-        #expect(store.recovery.temporariesRemoved == 5)
+        #expect(store.recovery.temporariesRemoved == 7)
         #expect(store.recovery.finished == 0)
         #expect(folder.files(below: "received_files") == [".receiver/lock"])
     }
