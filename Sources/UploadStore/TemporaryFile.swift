@@ -98,9 +98,9 @@ final class TemporaryFile: Sendable {
         }
     }
 
-    /// The same, and it has no other name afterwards. What has the name already may be replaced.
+    /// Takes the name, whatever has it, in one step, and has no other name afterwards.
     func move(into target: Directory, as newName: String) throws(SystemCallError) {
-        guard let name else { return try link(into: target, as: newName) }
+        guard let name else { return try replace(in: target, as: newName) }
         try directory.rename(name, into: target, as: newName)
     }
 

@@ -121,6 +121,30 @@ struct PartialCrashTests {
         }
     }
 
+    @Test("goes on at an offset that was told or later at any step of keeping a whole file that was cut off behind it")
+    func keepingMore() throws {
+        let folder = try TemporaryFolder()
+        let images = try CrashImages(of: folder("received_files"))
+        let lab = try StoreFixture(in: folder, observe: images.observe)
+        let file = try UploadStore.announced(Self.content, "folder/a")
+        _ = try lab.store.partials.create(file)
+        let told = try lab.store.send(Self.content, of: file, upTo: 1000)
+        let before = images.all.count
+        let whole = try lab.store.begin(pi: file.pi, path: file.path, size: file.size)
+        try whole.write(Array(Self.content[..<2000]))
+        try lab.store.partials.keep(whole, of: file)
+        let taken = images.all.dropFirst(before)
+        #expect(taken.map(\.step) == [.partialMade, .partialNoteLinked])
+        for image in taken {
+            try lengthen(image.root)
+            let store = try UploadStore(opening: image.root)
+            #expect(try store.offset(of: file) == (image.step == .partialMade ? told : 2000))
+            #expect(try store.complete(Self.content, of: file) == .created)
+        }
+        #expect(try lab.store.offset(of: file) == 2000)
+        #expect(try lab.store.complete(Self.content, of: file) == .created)
+    }
+
     @Test("goes on from the entry before if the newer one was torn, and is given up if both or the file's part are")
     func tornNote() throws {
         let folder = try TemporaryFolder()

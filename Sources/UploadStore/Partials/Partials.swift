@@ -100,14 +100,17 @@ package final class Partials: Sendable {
     /// Keeps what has come of a whole file whose sender was cut off, unless as much is kept already.
     package func keep(_ upload: IncomingUpload, of file: AnnouncedFile) throws(StoreError) {
         try working(at: PartialKey(file), needed: 0) { key in
-            guard let hash = upload.runningHash, hash.offset > (try status(of: key)?.offset ?? 0) else { return }
+            let earlier = try status(of: key)
+            guard let hash = upload.runningHash, hash.offset > (earlier?.offset ?? 0) else { return }
             try makeWay(for: file)
-            let folder = try emptied(key)
+            // What was told stays true at every step: the bytes take the place of fewer, and only then does the note say so.
+            let folder = earlier == nil ? try emptied(key) : try tree.durable(key.folder)
+            hashes.forget(key)
             try upload.file.file.truncate(to: hash.offset)
             try upload.file.file.synchronize()
             try upload.file.move(into: folder, as: key.dataName)
             observe(.partialMade)
-            _ = try note(file, offset: hash.offset, in: folder)
+            _ = try note(file, offset: hash.offset, in: folder, isFirst: earlier == nil)
             hashes.keep(hash, of: key)
         }
     }
@@ -165,17 +168,19 @@ extension Partials {
         return folder
     }
 
-    private func note(_ file: AnnouncedFile, offset: Int64, in folder: Directory) throws -> PartialStatus {
+    private func note(
+        _ file: AnnouncedFile, offset: Int64, in folder: Directory, isFirst: Bool = true
+    ) throws -> PartialStatus {
         let note = PartialNote(file: file, entry: .init(sequence: 0, offset: offset, time: now))
         do {
             let temporary = try temporaries.make(holding: note.contents)
             try TemporaryFiles.synchronize(temporary)
-            try temporary.link(into: folder, as: PartialKey(file).noteName)
+            try temporary.move(into: folder, as: PartialKey(file).noteName)
             observe(.partialNoteLinked)
             try folder.synchronize()
         } catch {
-            // The bytes would take their room until they are swept.
-            try? remove(PartialKey(file), in: folder)
+            // Bytes without a note would take their room until they are swept.
+            if isFirst { try? remove(PartialKey(file), in: folder) }
             throw error
         }
         return status(note)
