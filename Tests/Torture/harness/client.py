@@ -19,18 +19,29 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from .part import Failed
 
 AUTHORITY = "127.0.0.1"
-COMPONENTS = '("@method" "@authority" "@path" "content-digest")'
+COMPONENTS = ("@method", "@authority", "@path", "content-digest")
 RECEIPT = re.compile(
     r'receipt=(\("@status" "content-type" "content-digest" "@method";req "@authority";req "@path";req '
     r'"content-digest";req\);created=\d+;keyid="([0-9a-f]{64})";alg="ecdsa-p256-sha256";tag="secure-receipt")')
 
 
+def digest_field(digest):
+    return f"sha-256=:{base64.b64encode(digest).decode()}:"
+
+
 @dataclass(frozen=True)
 class Upload:
-    """`path`: of characters that need no escape."""
+    """A file, which is also the request that sends it whole. `path`: of characters that need no escape."""
 
     path: str
     body: bytes = field(repr=False)
+    fields: dict = field(default_factory=dict)  # beyond those of every request; the signature covers them
+
+    method = "PUT"
+
+    @property
+    def upload(self):
+        return self
 
     @functools.cached_property
     def digest(self):
@@ -38,7 +49,7 @@ class Upload:
 
     @property
     def content_digest(self):
-        return f"sha-256=:{base64.b64encode(self.digest).decode()}:"
+        return digest_field(self.digest)
 
     @property
     def target(self):
@@ -46,14 +57,32 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class Request:
+    """Another one, about a file."""
+
+    upload: Upload
+    method: str
+    target: str
+    fields: dict
+    body: bytes = field(default=b"", repr=False)
+
+    @property
+    def content_digest(self):
+        return digest_field(hashlib.sha256(self.body).digest())
+
+
+@dataclass(frozen=True)
 class Answer:
+    request: Upload | Request
     status: int
     fields: dict
     body: bytes
 
     @property
     def code(self):
-        """`stored`, or the problem's code."""
+        """`stored`, `begun` for an upload in parts, the problem's code, or else the status."""
+        if self.status == 201 and self.request.method == "POST":
+            return "begun"
         return "stored" if self.status in (200, 201) else json.loads(self.body or b"{}").get("code", str(self.status))
 
 
@@ -95,36 +124,38 @@ class Connection:
     def close(self):
         self.socket.close()
 
-    def head(self, upload, more=""):
-        parameters = f'{COMPONENTS};created={int(time.time())};keyid="{self.identity.name}";alg="hmac-sha256";tag="secure-upload"'
-        base = (f'"@method": PUT\n"@authority": {AUTHORITY}\n"@path": {upload.target}\n'
-                f'"content-digest": {upload.content_digest}\n"@signature-params": {parameters}')
-        mac = base64.b64encode(hmac.digest(self.identity.key, base.encode(), "sha256")).decode()
-        return (f"PUT {upload.target} HTTP/1.1\r\nHost: {AUTHORITY}\r\nContent-Length: {len(upload.body)}\r\n"
-                f"Content-Digest: {upload.content_digest}\r\nSignature-Input: sig={parameters}\r\n"
-                f"Signature: sig=:{mac}:\r\n{more}\r\n").encode()
+    def head(self, request):
+        covered = " ".join(f'"{name}"' for name in (*COMPONENTS, *request.fields))
+        parameters = f'({covered});created={int(time.time())};keyid="{self.identity.name}";alg="hmac-sha256";tag="secure-upload"'
+        values = zip(COMPONENTS, (request.method, AUTHORITY, request.target, request.content_digest))
+        base = "".join(f'"{name}": {value}\n' for name, value in (*values, *request.fields.items()))
+        mac = base64.b64encode(hmac.digest(self.identity.key, f'{base}"@signature-params": {parameters}'.encode(), "sha256")).decode()
+        more = "".join(f"{name}: {value}\r\n" for name, value in request.fields.items())
+        return (f"{request.method} {request.target} HTTP/1.1\r\nHost: {AUTHORITY}\r\nContent-Length: {len(request.body)}\r\n"
+                f"Content-Digest: {request.content_digest}\r\n{more}Signature-Input: sig={parameters}\r\n"
+                f"Signature: sig=:{mac}:\r\n\r\n").encode()
 
-    def send(self, *uploads):
-        self.socket.sendall(b"".join(self.head(upload) + upload.body for upload in uploads))
+    def send(self, *requests):
+        self.socket.sendall(b"".join(self.head(request) + request.body for request in requests))
 
-    def put(self, upload):
-        self.send(upload)
-        return self.answer(upload)
+    def put(self, request):
+        self.send(request)
+        return self.answer(request)
 
-    def answer(self, upload):
-        """The next one, which must be that of `upload`. Throws EOFError at the end of the connection."""
+    def answer(self, request):
+        """The next one, which must be that of `request`. Throws EOFError at the end of the connection."""
         while b"\r\n\r\n" not in self.received:
             self.receive()
         head, _, self.received = self.received.partition(b"\r\n\r\n")
         status, *lines = head.decode().split("\r\n")
         fields = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-        length = int(fields.get("content-length", 0))
+        length = 0 if request.method == "HEAD" else int(fields.get("content-length", 0))
         while len(self.received) < length:
             self.receive()
         body, self.received = self.received[:length], self.received[length:]
-        answer = Answer(int(status.split()[1]), fields, body)
+        answer = Answer(request, int(status.split()[1]), fields, body)
         if answer.code == "stored":
-            self.verify(upload, answer)
+            self.verify(answer)
         return answer
 
     def receive(self):
@@ -133,13 +164,14 @@ class Connection:
             raise EOFError("the receiver closed the connection")
         self.received += piece
 
-    def verify(self, upload, answer):
+    def verify(self, answer):
         """All that docs/protocol.md asks of a client before it gives a file up."""
+        request, upload = answer.request, answer.request.upload
         match = RECEIPT.fullmatch(answer.fields["signature-input"])
-        digest = f"sha-256=:{base64.b64encode(hashlib.sha256(answer.body).digest()).decode()}:"
+        digest = digest_field(hashlib.sha256(answer.body).digest())
         base = (f'"@status": {answer.status}\n"content-type": {answer.fields["content-type"]}\n'
-                f'"content-digest": {digest}\n"@method";req: PUT\n"@authority";req: {AUTHORITY}\n'
-                f'"@path";req: {upload.target}\n"content-digest";req: {upload.content_digest}\n'
+                f'"content-digest": {digest}\n"@method";req: {request.method}\n"@authority";req: {AUTHORITY}\n'
+                f'"@path";req: {request.target}\n"content-digest";req: {request.content_digest}\n'
                 f'"@signature-params": {match and match[1]}')
         raw = base64.b64decode(answer.fields["signature"].removeprefix("receipt=:").removesuffix(":"))
         told = json.loads(answer.body)

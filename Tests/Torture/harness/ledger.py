@@ -6,6 +6,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 
+# What is no refusal: all of it came, or an upload in parts goes on.
+GOES_ON = {"stored", "begun", "204", "404", "not-found", "upload-offset-mismatch", "upload-completed"}
+
+
 @dataclass
 class Comparison:
     """Of one folder of the store. `lost`: acknowledged and not there; `stale`: there, and an older one has its name;
@@ -29,6 +33,9 @@ class Ledger:
         self.acknowledged = defaultdict(list)  # (pi, path) → (digest, result)
         self.answers = Counter()  # by code
         self.forgotten = []  # held already by what was acknowledged before, and stored as if it were new
+        self.offsets = {}  # (pi, path, digest) → what was told last of an upload in parts that is not stored yet
+        self.offsets_told = 0
+        self.taken_back = []  # offsets that were told and did not hold
         self.breaks = Counter()  # connections that ended before the last answer, by error
 
     @property
@@ -41,10 +48,21 @@ class Ledger:
             if upload.digest.hex() not in known:
                 known.append(upload.digest.hex())
 
+    def tell(self, pi, upload, offset):
+        """`offset`: how far an upload in parts is said to have got; `None` for one that is said not to be there."""
+        key = pi, upload.path, upload.digest
+        with self.lock:
+            before = self.offsets.get(key)
+            if before is not None and (offset is None or offset < before):
+                self.taken_back.append(f"{upload.path} was said to go on at {before}, and then at {offset}")
+            self.offsets[key] = offset
+            self.offsets_told += offset is not None
+
     def answer(self, pi, upload, answer):
         with self.lock:
             self.answers[answer.code] += 1
             if answer.code == "stored":
+                self.offsets.pop((pi, upload.path, upload.digest), None)
                 known, digest = self.acknowledged[pi, upload.path], upload.digest.hex()
                 result = json.loads(answer.body)["result"]
                 if result != "unchanged" and any(digest == earlier for earlier, _ in known):
@@ -56,7 +74,7 @@ class Ledger:
             self.breaks[type(error).__name__] += 1
 
     def refused(self):
-        return sum(self.answers.values()) - self.total
+        return sum(count for code, count in self.answers.items() if code not in GOES_ON)
 
     def compare(self, store, pi, folder):
         """Everything that was ever sent by `pi` below `folder`, current and earlier versions."""

@@ -26,6 +26,10 @@ class Store:
     def temporaries(self):
         return {f"{notes}/{name.name}" for notes in NOTES for name in (self.folder / notes).iterdir()}
 
+    def partials(self):
+        """What is kept of uploads in parts."""
+        return {str(path.relative_to(self.folder)) for path in (self.folder / ".receiver/partials").rglob("*") if path.is_file()}
+
     def files(self, below):
         """All files under a final name in one of the store's folders: relative path → digest. Then what is wrong with
         others, and how many receipts lie there without a file."""
