@@ -2,8 +2,11 @@
 
 import json
 import threading
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+
+from .part import Failed
 
 
 # What is no refusal: all of it came, or an upload in parts goes on.
@@ -68,6 +71,14 @@ class Ledger:
                 if result != "unchanged" and any(digest == earlier for earlier, _ in known):
                     self.forgotten.append(f"{upload.path} {digest[:8]} was acknowledged before, and now as {result}")
                 known.append((digest, result))
+
+    def wait_for_more(self, uploads, offsets, patience=60):
+        """However busy the machine: a fault before there is any load shows nothing."""
+        uploads, offsets, deadline = self.total + uploads, self.offsets_told + offsets, time.monotonic() + patience
+        while self.total < uploads or self.offsets_told < offsets:
+            if time.monotonic() > deadline:
+                raise Failed(f"in {patience} s only {self.total} uploads were acknowledged instead of {uploads}, and {self.offsets_told} offsets told instead of {offsets}")
+            time.sleep(0.002)
 
     def broke(self, error):
         with self.lock:
