@@ -6,7 +6,6 @@ import signal
 import ssl
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 
 from .part import Failed
@@ -100,10 +99,6 @@ class Receiver:
     def state(task):
         # proc(5): behind the name, which may hold blanks and parentheses.
         return (task / "stat").read_text().rpartition(") ")[2][0]
-
-    def waits_in(self):
-        """Where its threads are in the kernel: what tells a slow disk from a stall."""
-        return Counter((task / "wchan").read_text() for task in Path(f"/proc/{self.pid}/task").iterdir())
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
