@@ -29,6 +29,8 @@ def options(text, rounds, short, add=lambda parser: None):
     parser.add_argument("--programs", type=Path, default=PROJECT / ".build/debug", help="default: what `swift build` made")
     add(parser)
     chosen = parser.parse_args()
+    if chosen.rounds is not None and chosen.rounds < 1:
+        parser.error("--rounds takes a number from 1 on")
     chosen.rounds = chosen.rounds or (short if chosen.short else rounds)
     chosen.programs = chosen.programs.resolve()
     return chosen
