@@ -22,12 +22,12 @@ class Proxy(threading.Thread):
 
     `delay`: seconds each way, for the connection's own handshake too. `rate`: bytes a second each way. `cut_after`: asked at each new
     connection after how many bytes of both directions it is reset; `None` for never. `buffer`: bytes that the kernel may hold for us
-    on each side. `enter`: what the thread does first, such as to enter a network namespace.
+    on each side.
     """
 
-    def __init__(self, target, listen="127.0.0.1", delay=0.0, rate=None, cut_after=lambda: None, buffer=None, enter=lambda: None):
+    def __init__(self, target, listen="127.0.0.1", delay=0.0, rate=None, cut_after=lambda: None, buffer=None):
         super().__init__(daemon=True)
-        self.target, self.listen, self.delay, self.rate, self.cut_after, self.buffer, self.enter = target, listen, delay, rate, cut_after, buffer, enter
+        self.target, self.listen, self.delay, self.rate, self.cut_after, self.buffer = target, listen, delay, rate, cut_after, buffer
         self.sent, self.received = 0, 0  # bytes from the sender and to it
         self.accepted, self.cuts = 0, 0
         self.first_byte, self.last_byte = None, 0.0  # by time.monotonic
@@ -61,7 +61,6 @@ class Proxy(threading.Thread):
 
     def run(self):
         try:
-            self.enter()
             self.listener = socket.create_server((self.listen, 0), backlog=100)
             self.listener.setblocking(False)
             if self.buffer:

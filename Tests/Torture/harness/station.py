@@ -98,9 +98,10 @@ class Found:
 
 
 class Station:
-    def __init__(self, lab, identity, folder):
+    def __init__(self, lab, identity, folder, sent=None):
+        """`sent`: where sent files go, if not beside; of another file system a file cannot be in one place at every moment."""
         self.lab, self.identity, self.folder = lab, identity, folder
-        self.outbox, self.sent = folder / "data_logs", folder / "sent_files"
+        self.outbox, self.sent, self.may_be_in_both = folder / "data_logs", sent or folder / "sent_files", sent is not None
         self.outbox.mkdir(parents=True)
         self.logs = lab.folder / f"sender-{identity.name}"
         self.logs.mkdir()
@@ -201,7 +202,8 @@ class Station:
         found = self.find()
         faults = [f"sent without a valid receipt: {name}" for name in found.without_receipt]
         faults += [f"sent twice: {name}" for name in found.twice]
-        faults += [f"in both places: {self.written.get(digest)}" for digest in found.sent if found.waiting[digest]]
+        if not self.may_be_in_both:
+            faults += [f"in both places: {self.written.get(digest)}" for digest in found.sent if found.waiting[digest]]
         faults += [f"lost: {name}" for digest, name in self.written.items() if digest not in found.sent and not found.waiting[digest]]
         faults += [f"nobody wrote that: {name}" for digest, name in found.sent.items() if digest not in self.written]
         faults += [f"not whole: {digest[:8]} in {self.outbox}" for digest in found.waiting if digest not in self.written]
