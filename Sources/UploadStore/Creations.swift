@@ -18,16 +18,21 @@ struct Creations: Sendable {
 
     private var directory: Directory { get throws(SystemCallError) { try find() } }
 
-    /// Returns what `end` wants.
-    func begin(_ receipt: TemporaryFile) throws(SystemCallError) -> String {
-        let name = randomName()
-        try receipt.link(into: directory, as: name)
-        return name
+    /// One that is under way.
+    struct Creation {
+        fileprivate let directory: Directory
+        fileprivate let name: String
+
+        func end() {
+            // What cannot be removed now goes at the next start.
+            try? directory.remove(name)
+        }
     }
 
-    func end(_ name: String) {
-        // What cannot be removed now goes at the next start.
-        try? directory.remove(name)
+    func begin(_ receipt: TemporaryFile) throws(SystemCallError) -> Creation {
+        let creation = Creation(directory: try directory, name: randomName())
+        try receipt.link(into: creation.directory, as: creation.name)
+        return creation
     }
 
     /// Whether `receipt` is of an upload that is under way, or that a crash cut off.

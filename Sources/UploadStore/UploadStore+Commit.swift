@@ -56,7 +56,7 @@ extension UploadStore {
         do {
             try linkReceipt(receiptFile, in: folder, as: place.receiptName)
         } catch {
-            creations.end(creation)
+            creation.end()
             throw error
         }
         observe(.receiptLinked)
@@ -72,12 +72,12 @@ extension UploadStore {
             if (try? folder.remove(isLinked ? place.name : place.receiptName)) != nil,
                 (try? folder.remove(place.receiptName)) != nil
             {
-                creations.end(creation)
+                creation.end()
             }
             if !isLinked, error.code == EEXIST { return nil }
             throw error
         }
-        creations.end(creation)
+        creation.end()
         return signed
     }
 

@@ -33,6 +33,9 @@ struct CommitLines {
     /// Whether a thread is free and nobody waits for one.
     var hasRoom: Bool { freeThreads > 0 && inTurn.isEmpty }
 
+    /// Whether nothing is under way and nothing waits.
+    var isIdle: Bool { lines.isEmpty }
+
     mutating func add(_ piece: Piece) {
         if let path = piece.path {
             guard lines[piece.pi]?.behind[path] == nil else {

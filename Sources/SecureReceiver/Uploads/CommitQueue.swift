@@ -68,7 +68,9 @@ final class CommitQueue: Sendable {
         await signs.next { lines.withLock { $0.hasRoom } }
     }
 
+    /// Returns when all is done: a pool that is stopped hands out what waits in it, and does not wait for that.
     func stop() async throws {
+        while !lines.withLock({ $0.isIdle }) { await signs.next { lines.withLock { $0.isIdle } } }
         try await pool.shutdownGracefully()
     }
 }
