@@ -14,6 +14,9 @@
 #include <sys/timex.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 // O_TMPFILE (open(2)), without _GNU_SOURCE; glibc gives its value, by architecture, under another name.
 #ifndef O_TMPFILE
@@ -71,12 +74,15 @@ static inline int linux_clock_is_synchronised(void) {
     return state != -1 && state != TIME_ERROR && (query.status & STA_UNSYNC) == 0;
 }
 
-// Whether the processor has AES instructions (getauxval(3)). Only ARM processors of today lack them: the one of a Pi 4 does.
+// Whether the processor has AES instructions (getauxval(3), CPUID). The one of a Pi 4 lacks them.
 static inline int linux_processor_has_aes(void) {
 #if defined(__aarch64__)
     return (getauxval(AT_HWCAP) & (1 << 3) /* HWCAP_AES */) != 0;
 #elif defined(__arm__)
     return (getauxval(AT_HWCAP2) & (1 << 0) /* HWCAP2_AES */) != 0;
+#elif defined(__x86_64__)
+    unsigned int a, b, c = 0, d;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & (1u << 25)) != 0;
 #else
     return 1;
 #endif

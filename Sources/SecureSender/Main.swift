@@ -83,8 +83,8 @@ struct SecureSenderCommand: ParsableCommand {
         let clock = SenderClock(
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         let run = SendRun(
-            to: receiver, as: identity, files: scan.entries, from: source, sentFolder: sentFolder, clock: clock,
-            settings: SenderSettings(), report: { report($0) })
+            to: receiver, as: identity, files: ScannedFiles(scan.entries), from: source, sentFolder: sentFolder,
+            clock: clock, settings: SenderSettings(), report: { report($0) })
         let status = try run.run()
         return status == .success && isIncomplete ? .temporaryFailure : status
     }
@@ -119,12 +119,12 @@ struct SecureSenderCommand: ParsableCommand {
                         + "\(CommandOutput.oneLine(example.name)): \(example.reason)"))
         }
         for (name, reason) in scan.unsendable.told {
-            report(.failed(.notSent(name, reason: reason, hint: "give it another name")))
+            report(.failed(.notSent(name, reason: reason, hint: "give it another name"), file: name))
         }
         let untold = scan.unsendable.count - scan.unsendable.told.count
         if untold > 0 { report(.notice("\(counted(untold, "more file")) with such a name")) }
         for error in scan.unreadable {
-            report(.failed(.notSent(error.path, reason: "\(error)")))
+            report(.failed(.notSent(error.path, reason: "\(error)"), file: error.path))
         }
         return !scan.unreadable.isEmpty || scan.unsendable.count > 0
     }

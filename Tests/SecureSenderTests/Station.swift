@@ -69,8 +69,15 @@ struct RunOutcome: Sendable {
     let failure: CommandFailure?
     let events: [SendEvent]
 
-    var failures: [CommandFailure] { events.compactMap { if case .failed(let failure) = $0 { failure } else { nil } } }
+    var failures: [CommandFailure] {
+        events.compactMap { if case .failed(let failure, _) = $0 { failure } else { nil } }
+    }
     var sent: [String] { events.compactMap { if case .sent(let path, _, _, _) = $0 { path.description } else { nil } } }
+    /// Why the run ended early, and how many files it left.
+    var gaveUp: (reason: String, files: Int)? {
+        for case .gaveUp(let reason, let files, _) in events { return (reason, files) }
+        return nil
+    }
     var notices: [String] { events.compactMap { if case .notice(let text) = $0 { text } else { nil } } }
 }
 
@@ -98,8 +105,8 @@ extension Station {
         let events = Mutex<[SendEvent]>([])
         let now = Int64(Date().timeIntervalSince1970)
         let run = SendRun(
-            to: ReceiverAddress("127.0.0.1", port: port)!, as: identity, files: scan.entries, from: source,
-            sentFolder: sentFolder,
+            to: ReceiverAddress("127.0.0.1", port: port)!, as: identity, files: ScannedFiles(scan.entries),
+            from: source, sentFolder: sentFolder,
             clock: clock
                 ?? SenderClock(isSynchronised: true, systemTime: now, bundleTime: now, lastReceipt: nil, now: .now),
             settings: settings
@@ -117,11 +124,21 @@ extension Station {
 }
 
 extension SenderSettings {
-    /// No pauses, so that tests of broken connections take no time.
+    /// Short pauses, so that tests of broken connections take no time; and files in their order.
     static var quick: SenderSettings {
         var settings = SenderSettings()
-        settings.pauseBeforeReconnecting = .zero
-        settings.pauseWithoutRetryAfter = .zero
+        settings.shortestBackoff = .milliseconds(1)
+        settings.longestBackoff = .milliseconds(10)
+        settings.giveUpAfter = .seconds(20)
+        settings.newestEvery = 0
+        return settings
+    }
+
+    /// Gives up almost at once.
+    static var impatient: SenderSettings {
+        var settings = quick
+        settings.giveUpAfter = .milliseconds(200)
+        settings.giveUpUnreachedAfter = .zero
         return settings
     }
 }

@@ -50,6 +50,9 @@ final class FileHashing {
     private var hash: SHA256? = SHA256()
     private var position: Int64 = 0
 
+    /// Bytes, when it was opened.
+    var size: Int64 { fingerprint.size }
+
     init(_ path: UploadPath, below folder: Folder) throws(FileObstacle) {
         self.path = path
         (file, fingerprint) = try openForSending(path, below: folder)
@@ -78,31 +81,41 @@ final class FileHashing {
 struct FileBody {
     let file: OutgoingFile
     private let descriptor: FileDescriptor
-    private var position: Int64 = 0
+    private var position: Int64
+    private let end: Int64
 
-    init(_ file: OutgoingFile, descriptor: FileDescriptor) {
+    /// `range`: of the file's bytes; else all of them.
+    init(_ file: OutgoingFile, descriptor: FileDescriptor, range: Range<Int64>? = nil) {
         self.file = file
         self.descriptor = descriptor
+        position = range?.lowerBound ?? 0
+        end = range?.upperBound ?? file.size
     }
 
     /// Opens a file that was hashed before; throws `changed` if it is another now.
     init(reopening file: OutgoingFile, below folder: Folder) throws(FileObstacle) {
-        let (descriptor, fingerprint) = try openForSending(file.path, below: folder)
-        guard fingerprint == file.fingerprint else { throw .changed }
-        self.init(file, descriptor: descriptor)
+        self.init(file, descriptor: try reopen(file, below: folder))
     }
 
-    var isComplete: Bool { position == file.size }
+    var isComplete: Bool { position == end }
 
     /// Reads the next piece; throws `changed` where the file has become shorter.
     mutating func next(into buffer: UnsafeMutableRawBufferPointer) throws(FileObstacle) -> Int {
-        let count = try readPiece(of: descriptor, at: position, end: file.size, into: buffer)
+        let count = try readPiece(of: descriptor, at: position, end: end, into: buffer)
         position += Int64(count)
         return count
     }
 }
 
-private func readPiece(
+/// Opens a file that was hashed before; throws `changed` if it is another now.
+func reopen(_ file: OutgoingFile, below folder: Folder) throws(FileObstacle) -> FileDescriptor {
+    let (descriptor, fingerprint) = try openForSending(file.path, below: folder)
+    guard fingerprint == file.fingerprint else { throw .changed }
+    return descriptor
+}
+
+/// Reads at most a buffer full from `position` on and not beyond `end`; throws `changed` where the file has become shorter.
+func readPiece(
     of file: FileDescriptor, at position: Int64, end: Int64, into buffer: UnsafeMutableRawBufferPointer
 ) throws(FileObstacle) -> Int {
     while true {
