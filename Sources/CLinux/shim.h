@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <sys/xattr.h>
@@ -64,6 +67,36 @@ static inline int linux_sync_file_system(int file) {
 // renameat2(2) that refuses to replace an existing name.
 static inline int linux_rename_new(int from_directory, const char *from, int to_directory, const char *to) {
     return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, 1 /* RENAME_NOREPLACE */);
+}
+
+// fcntl(2), F_SETLEASE: 0 if nobody has the file open for writing, which is then ours until it is released; else EAGAIN.
+// The file has to be open for reading alone.
+static inline int linux_take_read_lease(int file) {
+    return fcntl(file, 1024 /* F_SETLEASE */, F_RDLCK);
+}
+
+static inline int linux_release_lease(int file) {
+    return fcntl(file, 1024 /* F_SETLEASE */, F_UNLCK);
+}
+
+// Whether another computer may have the file open without this kernel's knowledge: NFS, SMB and AFS, by their numbers in
+// linux/magic.h and, of SMB, in the kernel's fs/smb/client.
+static inline int linux_is_shared_over_network(int file) {
+    struct statfs status;
+    if (fstatfs(file, &status) != 0) return 1;
+    switch ((unsigned)status.f_type) {
+    case 0x6969: case 0x517B: case 0xFF534D42: case 0xFE534D42: case 0x5346414F: case 0x6B414653: return 1;
+    default: return 0;
+    }
+}
+
+// statx(2): whether the file or folder is immutable or only to be appended to (chattr(1)), so that neither it nor, of a
+// folder, what is in it can be moved. 0 where that cannot be told.
+static inline int linux_is_pinned(int file) {
+    struct statx status;
+    memset(&status, 0, sizeof status);
+    if (syscall(SYS_statx, file, "", 0x1000 /* AT_EMPTY_PATH */, 0, &status) != 0) return 0;
+    return (status.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0;
 }
 
 // adjtimex(2): whether the kernel holds its clock for synchronised.

@@ -49,6 +49,9 @@ struct SecureSenderCommand: ParsableCommand {
             "Where sent files go, on the same disk; else sent_files beside the folder that is sent.", valueName: "dir"))
     var sentDir: String?
 
+    @Option(help: ArgumentHelp("How long a file has to be unchanged before it is sent: 5s, 1m.", valueName: "time"))
+    var quietTime = TimeSpan(seconds: 5)
+
     mutating func validate() throws {
         guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
     }
@@ -73,20 +76,13 @@ struct SecureSenderCommand: ParsableCommand {
             return .success
         }
         defer { withExtendedLifetime(lock) {} }
-        let sentFolder = try SentFolder.open(sentDir, for: source)
-        let scan = try scan(source, leavingOut: sentFolder)
-        let isIncomplete = tell(of: scan, report)
-        guard !scan.entries.isEmpty else {
-            if !isIncomplete { report(.nothingToSend(folder: dir)) }
-            return isIncomplete ? .temporaryFailure : .success
-        }
-        let clock = SenderClock(
-            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
-        let run = SendRun(
-            to: receiver, as: identity, files: ScannedFiles(scan.entries), from: source, sentFolder: sentFolder,
-            clock: clock, settings: SenderSettings(), report: { report($0) })
-        let status = try run.run()
-        return status == .success && isIncomplete ? .temporaryFailure : status
+        if let obstacle = FolderExit(of: source).obstacle { throw .immovable(source.path, obstacle) }
+        var settings = StationSettings()
+        settings.quietTime = .seconds(quietTime.seconds)
+        let sender = FolderSender(
+            dir, source: source, sentFolder: try SentFolder.open(sentDir, for: source), receiver: receiver,
+            identity: identity, settings: settings, report: { report($0) })
+        return try sender.sendAll().status
     }
 
     private func sourceFolder(_ path: String) throws(CommandFailure) -> Folder {
@@ -102,31 +98,6 @@ struct SecureSenderCommand: ParsableCommand {
     private func lock(_ source: Folder) -> FileDescriptor? {
         // A file system without locks has to do without.
         do throws(SystemCallError) { return try source.lockIfFree() } catch { return source.descriptor }
-    }
-
-    private func scan(_ source: Folder, leavingOut sentFolder: Folder) throws(CommandFailure) -> FileScan {
-        do throws(SystemCallError) { return try FileScan(of: source, leavingOut: sentFolder) } catch {
-            throw .notADirectory(dir ?? source.path, reason: "\(error)")
-        }
-    }
-
-    /// What of the folder is not sent; true if some of it should be.
-    private func tell(of scan: FileScan, _ report: TextReport) -> Bool {
-        if let example = scan.reserved.told.first {
-            report(
-                .notice(
-                    "\(counted(scan.reserved.count, "name")) left out that the receiver does not take, such as "
-                        + "\(CommandOutput.oneLine(example.name)): \(example.reason)"))
-        }
-        for (name, reason) in scan.unsendable.told {
-            report(.failed(.notSent(name, reason: reason, hint: "give it another name"), file: name))
-        }
-        let untold = scan.unsendable.count - scan.unsendable.told.count
-        if untold > 0 { report(.notice("\(counted(untold, "more file")) with such a name")) }
-        for error in scan.unreadable {
-            report(.failed(.notSent(error.path, reason: "\(error)"), file: error.path))
-        }
-        return !scan.unreadable.isEmpty || scan.unsendable.count > 0
     }
 
     static func main() {

@@ -61,7 +61,8 @@ struct MessageTests {
         let station = try Station(files: ["a": "content"])
         // An address of the loopback network where nobody listens.
         let outcome = try await Program.run(
-            "secure-sender", ["127.213.7.1", station.folder("data"), "--identity", station.folder("identity")])
+            "secure-sender",
+            ["127.213.7.1", station.folder("data"), "--identity", station.folder("identity"), "--quiet-time", "0s"])
         #expect(outcome.errors.hasPrefix("https://127.213.7.1:3500 could not be reached: Connection refused\n"))
     }
 
@@ -156,7 +157,11 @@ struct FolderTests {
         let receiver = try station.listenHonestly()
         let outcome = try await Program.run(
             "secure-sender",
-            ["127.0.0.1", name, "--port", "\(receiver.port)", "--identity", station.folder("identity")],
+            [
+                "127.0.0.1", name, "--port", "\(receiver.port)", "--identity", station.folder("identity"),
+                "--quiet-time",
+                "0s",
+            ],
             in: name == "data" ? station.folder.path : station.folder("data"))
         #expect(outcome.exitCode == 0, "\(outcome.errors)")
         #expect(station.sentFiles == ["a", "a.sha256"])

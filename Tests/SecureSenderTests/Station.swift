@@ -49,7 +49,9 @@ struct Station: Sendable {
     /// Runs the built program.
     func send(to port: UInt16, host: String = "127.0.0.1", _ options: [String] = []) async throws -> Program.Outcome {
         try await Program.run(
-            "secure-sender", [host, folder("data"), "--port", "\(port)", "--identity", folder("identity")] + options,
+            "secure-sender",
+            [host, folder("data"), "--port", "\(port)", "--identity", folder("identity"), "--quiet-time", "0s"]
+                + options,
             in: folder.path)
     }
 
@@ -105,8 +107,9 @@ extension Station {
         let events = Mutex<[SendEvent]>([])
         let now = Int64(Date().timeIntervalSince1970)
         let run = SendRun(
-            to: ReceiverAddress("127.0.0.1", port: port)!, as: identity, files: ScannedFiles(scan.entries),
-            from: source, sentFolder: sentFolder,
+            to: ReceiverAddress("127.0.0.1", port: port)!, as: identity, files: FileSource(scan.files, folder: source),
+            from: source,
+            sentFolder: sentFolder,
             clock: clock
                 ?? SenderClock(isSynchronised: true, systemTime: now, bundleTime: now, lastReceipt: nil, now: .now),
             settings: settings
@@ -120,6 +123,49 @@ extension Station {
         } catch {
             return RunOutcome(status: nil, failure: error, events: events.withLock { $0 })
         }
+    }
+}
+
+extension Station {
+    /// As `run`, with all that a program does around it: looks until nothing is left to be sent.
+    func sendAll(
+        to port: UInt16, settings: StationSettings = .quick, observe: @escaping @Sendable (SendEvent) -> Void = { _ in }
+    ) async throws -> RunOutcome {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                continuation.resume(with: Result { try sendAllHere(to: port, settings: settings, observe: observe) })
+            }
+        }
+    }
+
+    private func sendAllHere(
+        to port: UInt16, settings: StationSettings, observe: @escaping @Sendable (SendEvent) -> Void
+    ) throws -> RunOutcome {
+        let source = try Folder(opening: folder("data"))
+        let events = Mutex<[SendEvent]>([])
+        let sender = FolderSender(
+            "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
+            receiver: ReceiverAddress("127.0.0.1", port: port)!,
+            identity: try PiIdentity(readingFrom: IdentityFolder(path: folder("identity"))), settings: settings
+        ) { event in
+            events.withLock { $0.append(event) }
+            observe(event)
+        }
+        do throws(CommandFailure) {
+            let status = try sender.sendAll().status
+            return RunOutcome(status: status, failure: nil, events: events.withLock { $0 })
+        } catch {
+            return RunOutcome(status: nil, failure: error, events: events.withLock { $0 })
+        }
+    }
+}
+
+extension StationSettings {
+    static var quick: StationSettings {
+        var settings = StationSettings()
+        settings.quietTime = .zero
+        settings.sender = .quick
+        return settings
     }
 }
 

@@ -20,6 +20,15 @@ struct Fingerprint: Hashable, Sendable {
             nanoseconds = Int64(time.tv_nsec)
         }
 
+        /// Since 1970, as far as they fit: to the years 1678 and 2262.
+        var wholeNanoseconds: Int64 {
+            let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+            let (sum, overflowOfSum) = product.addingReportingOverflow(nanoseconds)
+            return overflow || overflowOfSum ? (seconds < 0 ? .min : .max) : sum
+        }
+
+        var sinceEpoch: Duration { .seconds(seconds) + .nanoseconds(nanoseconds) }
+
         static func < (left: Moment, right: Moment) -> Bool {
             (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
         }

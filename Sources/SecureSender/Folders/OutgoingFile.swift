@@ -14,20 +14,31 @@ struct OutgoingFile: Hashable, Sendable {
 
 /// Why a file is left for the next run before anything of it could be sent.
 enum FileObstacle: Error, Hashable, CustomStringConvertible {
+    /// Somebody has it open for writing, or it has not been quiet for long enough.
+    case beingWritten
+    /// Its station has taken it away: it is not ours to send.
+    case gone
     case changed
     case notARegularFile
+    /// It could be sent and never moved, and so would be sent again for ever.
+    case pinned
     case failed(SystemCallError)
 
     var description: String {
         switch self {
+        case .beingWritten: "it is still being written"
+        case .gone: "it is no longer there"
         case .changed: "it changed while it was being sent"
         case .notARegularFile: "it is no longer a regular file"
+        case .pinned:
+            "it could not be moved afterwards: it is immutable or append-only (lsattr shows it, chattr -i -a ends it)"
         case .failed(let error): "\(error)"
         }
     }
 }
 
-/// Opens a file below `folder` for reading, whatever has its name now: a link is refused and a FIFO does not hold us up.
+/// Opens a file below `folder` for reading, unless somebody has it open for writing, and whatever has its name now: a link
+/// is refused and a FIFO does not hold us up.
 func openForSending(_ path: UploadPath, below folder: Folder) throws(FileObstacle) -> (FileDescriptor, Fingerprint) {
     let file: FileDescriptor
     let status: stat
@@ -36,9 +47,12 @@ func openForSending(_ path: UploadPath, below folder: Folder) throws(FileObstacl
         file = try parent.open(path.name, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         status = try file.status()
     } catch {
+        if error.code == ENOENT { throw .gone }
         throw .failed(error)
     }
     guard status.isRegularFile else { throw .notARegularFile }
+    guard file.isOpenForWriting != true else { throw .beingWritten }
+    guard !file.isPinned else { throw .pinned }
     return (file, Fingerprint(status))
 }
 

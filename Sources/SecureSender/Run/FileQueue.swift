@@ -1,14 +1,6 @@
 import Files
 import UploadProtocol
 
-/// Where a run's files come from.
-protocol FileSource: AnyObject {
-    /// The oldest or the newest that was not given yet.
-    func next(_ end: UploadOrder.End) -> FileScan.Entry?
-    /// How many there are still, as far as is known.
-    var count: Int { get }
-}
-
 /// The files of a run that were not begun yet. Hashes them piece by piece, a large one beside the small ones, which it
 /// must not hold up.
 struct FileQueue {
@@ -36,7 +28,7 @@ struct FileQueue {
     /// Large files that wait for the one before: with more of them the small ones behind have to wait.
     static let mostLargeWaiting = 64
 
-    private let source: any FileSource
+    private let source: FileSource
     private let folder: Folder
     private let largeAbove: Int64
     private let hashedAtATime: Int
@@ -49,7 +41,7 @@ struct FileQueue {
     private var secondTries: Set<UploadPath> = []
     private let buffer = PieceBuffer()
 
-    init(_ source: any FileSource, folder: Folder, settings: SenderSettings) {
+    init(_ source: FileSource, folder: Folder, settings: SenderSettings) {
         self.source = source
         self.folder = folder
         largeAbove = settings.inPartsAbove
@@ -123,7 +115,7 @@ extension FileQueue {
     }
 
     private mutating func takeNext() -> UploadPath? {
-        again.isEmpty ? source.next(order.next())?.path : again.removeFirst()
+        again.isEmpty ? source.next(order.next()) : again.removeFirst()
     }
 
     private mutating func advance(_ lane: WritableKeyPath<FileQueue, Lane>) -> Step {

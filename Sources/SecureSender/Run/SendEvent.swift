@@ -33,6 +33,10 @@ enum SendEvent: Hashable, Sendable {
     case certificateEnds(CertificateHolder, time: Int64, remaining: Duration)
     /// A sentence that needs no action to go on.
     case notice(String)
+    /// All that is left was changed a moment ago, and is sent once it was unchanged for that long.
+    case waitingForQuiet(files: Int, quietTime: Duration)
+    /// Somebody is still writing so many files; they wait for the next run, and that is no failure.
+    case beingWritten(files: Int)
     /// `waiting`: files that are left for the next run.
     case finished(sent: Int, waiting: Int, folder: String)
     case nothingToSend(folder: String)

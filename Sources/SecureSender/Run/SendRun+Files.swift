@@ -5,6 +5,15 @@ import OpenSSL
 import UploadProtocol
 
 extension SendRun {
+    /// For a file of which nothing was sent: neither one that is being written nor one that is gone is a failure.
+    func leave(_ path: UploadPath, _ obstacle: FileObstacle) {
+        switch obstacle {
+        case .gone: break
+        case .beingWritten: beingWrittenCount += 1
+        default: fail(path, reason: "\(obstacle)")
+        }
+    }
+
     func fail(_ path: UploadPath, reason: String, hint: String? = "it waits for the next run") {
         failedCount += 1
         report(.failed(.notSent(path, reason: reason, hint: hint), file: path.description))

@@ -34,7 +34,7 @@ extension SendRun {
             do throws(FileObstacle) {
                 if let departure = begin(upload, try reopen(upload.file, below: folder)) { return departure }
             } catch {
-                fail(upload.file.path, reason: "\(error)")
+                leave(upload.file.path, error)
             }
         }
         guard pipeline.waiting.isEmpty, let ready = queue.readySmall, hasRoom(for: ready.upload) else { return nil }
@@ -124,13 +124,13 @@ extension SendRun {
     func prepareSmall() -> Bool {
         while queue.readySmall == nil, queue.mayPrepareSmall {
             guard case .obstacle(let path, let obstacle) = queue.prepareSmall() else { return queue.readySmall != nil }
-            fail(path, reason: "\(obstacle)")
+            leave(path, obstacle)
         }
         return false
     }
 
     private func take(_ step: FileQueue.Step) {
         guard case .obstacle(let path, let obstacle) = step else { return }
-        fail(path, reason: "\(obstacle)")
+        leave(path, obstacle)
     }
 }

@@ -26,6 +26,8 @@ final class SendRun {
 
     var sentCount = 0
     var failedCount = 0
+    /// Files that somebody has open for writing.
+    var beingWrittenCount = 0
     var lastReceipt: (time: Int64, certificateEnd: Int64)?
     var hasToldClock = false
     var toldCertificates: Set<SendEvent.CertificateHolder> = []
@@ -34,7 +36,7 @@ final class SendRun {
     private let start = Uptime.now
 
     init(
-        to receiver: ReceiverAddress, as identity: PiIdentity, files: any FileSource, from folder: Folder,
+        to receiver: ReceiverAddress, as identity: PiIdentity, files: FileSource, from folder: Folder,
         sentFolder: Folder, clock: SenderClock, settings: SenderSettings, report: @escaping (SendEvent) -> Void
     ) {
         self.receiver = receiver

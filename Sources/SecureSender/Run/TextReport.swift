@@ -16,6 +16,12 @@ struct TextReport: Sendable {
             CommandOutput.complain(failure)
         case .notice(let sentence):
             CommandOutput.complain(sentence)
+        case .waitingForQuiet(let files, let quietTime):
+            CommandOutput.say(
+                "Waiting: \(counted(files, "file")) changed a moment ago, to be sent once unchanged for "
+                    + roundedTime(quietTime))
+        case .beingWritten(let files):
+            CommandOutput.say("\(counted(files, "file")) still being written, left for the next run")
         case .finished(let sent, let waiting, let folder):
             let rest = waiting == 0 ? "" : "; \(waiting) left for the next run"
             let place = sent == 0 ? "" : ", moved to \(CommandOutput.oneLine(folder))"
