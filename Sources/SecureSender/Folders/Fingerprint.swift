@@ -42,6 +42,8 @@ struct Fingerprint: Hashable, Sendable {
         changed = Moment(status.st_ctim)
     }
 
+    func isSameFile(as other: Fingerprint) -> Bool { (device, inode) == (other.device, other.inode) }
+
     /// Whether `other` can be this file after a move, which alters `changed`.
     func isSameContent(as other: Fingerprint) -> Bool {
         (device, inode, size, modified) == (other.device, other.inode, other.size, other.modified)

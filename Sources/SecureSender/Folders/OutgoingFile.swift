@@ -39,12 +39,12 @@ enum FileObstacle: Error, Hashable, CustomStringConvertible {
 
 /// Opens a file below `folder` for reading, unless somebody has it open for writing, and whatever has its name now: a link
 /// is refused and a FIFO does not hold us up.
-func openForSending(_ path: UploadPath, below folder: Folder) throws(FileObstacle) -> (FileDescriptor, Fingerprint) {
+func openForSending(_ path: [String], below folder: Folder) throws(FileObstacle) -> (FileDescriptor, Fingerprint) {
     let file: FileDescriptor
     let status: stat
     do throws(SystemCallError) {
-        let parent = try folder.folder(path.segments.dropLast())
-        file = try parent.open(path.name, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        let parent = try folder.folder(path.dropLast())
+        file = try parent.open(path[path.count - 1], O_RDONLY | O_NONBLOCK | O_NOCTTY)
         status = try file.status()
     } catch {
         if error.code == ENOENT { throw .gone }
@@ -69,7 +69,7 @@ final class FileHashing {
 
     init(_ path: UploadPath, below folder: Folder) throws(FileObstacle) {
         self.path = path
-        (file, fingerprint) = try openForSending(path, below: folder)
+        (file, fingerprint) = try openForSending(path.segments, below: folder)
     }
 
     /// Hashes at most `budget` bytes and takes them off it; returns the file when all of it is hashed.
@@ -123,7 +123,7 @@ struct FileBody {
 
 /// Opens a file that was hashed before; throws `changed` if it is another now.
 func reopen(_ file: OutgoingFile, below folder: Folder) throws(FileObstacle) -> FileDescriptor {
-    let (descriptor, fingerprint) = try openForSending(file.path, below: folder)
+    let (descriptor, fingerprint) = try openForSending(file.path.segments, below: folder)
     guard fingerprint == file.fingerprint else { throw .changed }
     return descriptor
 }

@@ -38,12 +38,9 @@ enum SentFolder {
     private static func check(_ folder: Folder, for source: Folder) throws(SystemCallError) {
         let target = Fingerprint(try folder.descriptor.status())
         let origin = Fingerprint(try source.descriptor.status())
-        // rename(2)'s own words for each case.
-        guard target.inode != origin.inode || target.device != origin.device else {
+        // rename(2)'s own word for it.
+        guard !target.isSameFile(as: origin) else {
             throw SystemCallError("move files from \(source.path) to", folder.path, code: EINVAL)
-        }
-        guard target.device == origin.device else {
-            throw SystemCallError("move files from \(source.path) to", folder.path, code: EXDEV)
         }
         try probe(folder)
     }

@@ -72,6 +72,11 @@ extension FolderSender {
 
     private func look() throws(CommandFailure) -> FileScan {
         do throws(SystemCallError) {
+            try SentFiles(source: source, root: sentFolder).recover()
+        } catch {
+            throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
+        }
+        do throws(SystemCallError) {
             return try FileScan(
                 of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
                 lifetime: settings.lookLifetime)
