@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/signalfd.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
@@ -97,6 +99,38 @@ static inline int linux_is_pinned(int file) {
     memset(&status, 0, sizeof status);
     if (syscall(SYS_statx, file, "", 0x1000 /* AT_EMPTY_PATH */, 0, &status) != 0) return 0;
     return (status.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0;
+}
+
+// inotify(7): a descriptor that tells of changes in folders.
+static inline int linux_watch_open(void) {
+    return inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+}
+
+// Adds a folder, by its descriptor: files that are complete, new names, and the folder's own end.
+static inline int linux_watch_add(int watch, int folder) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", folder);
+    return inotify_add_watch(
+        watch, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+}
+
+// signalfd(2) of SIGTERM and SIGINT, which do nothing else from then on.
+static inline int linux_stop_signals(void) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0) return -1;
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+// They end the program again.
+static inline void linux_unblock_stop_signals(void) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }
 
 // adjtimex(2): whether the kernel holds its clock for synchronised.

@@ -49,8 +49,8 @@ struct SecureSenderCommand: ParsableCommand {
             "Where sent files go, on the same disk; else sent_files beside the folder that is sent.", valueName: "dir"))
     var sentDir: String?
 
-    @Option(help: ArgumentHelp("How long a file has to be unchanged before it is sent: 5s, 1m.", valueName: "time"))
-    var quietTime = TimeSpan(seconds: 5)
+    @OptionGroup
+    var station: StationOptions
 
     mutating func validate() throws {
         guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
@@ -71,18 +71,29 @@ struct SecureSenderCommand: ParsableCommand {
         let identity = try PiIdentity(readingFrom: folder)
         for warning in identity.warnings { report(.notice(warning)) }
         guard let receiver = ReceiverAddress(ip, port: port) else { throw .notAnAddress(ip, port: port) }
-        guard let lock = lock(source) else {
-            report(.notice("Another secure-sender is sending from \(CommandOutput.oneLine(dir)): nothing to do"))
-            return .success
-        }
+        guard let lock = lock(source, report) else { return .success }
         defer { withExtendedLifetime(lock) {} }
         if let obstacle = FolderExit(of: source).obstacle { throw .immovable(source.path, obstacle) }
-        var settings = StationSettings()
-        settings.quietTime = .seconds(quietTime.seconds)
-        let sender = FolderSender(
-            dir, source: source, sentFolder: try SentFolder.open(sentDir, for: source), receiver: receiver,
-            identity: identity, settings: settings, report: { report($0) })
-        return try sender.sendAll().status
+        let sentFolder = try SentFolder.open(sentDir, for: source)
+        let make = { (watch: FolderWatch?, stop: StopSignal, report: @escaping (SendEvent) -> Void) in
+            FolderSender(
+                dir, source: source, sentFolder: sentFolder, receiver: receiver, identity: identity,
+                settings: station.settings, watch: watch, stop: stop, report: report)
+        }
+        guard let interval = station.interval else {
+            return try make(nil, StopSignal(), { report($0) }).sendAll().status
+        }
+        let watch = station.watch ? FolderWatch() : nil
+        if station.watch, watch == nil {
+            report(.notice("The kernel tells of no changes: looking every \(station.lookEvery) instead"))
+        }
+        let stop = StopSignal.fromSignals()
+        let loopReport = LoopReport { report($0) }
+        let loop = StationLoop(
+            make(watch, stop, { loopReport($0) }), identityFolder: folder, interval: interval, watch: watch, stop: stop,
+            report: { loopReport($0) })
+        try loop.run()
+        return .success
     }
 
     private func sourceFolder(_ path: String) throws(CommandFailure) -> Folder {
@@ -94,10 +105,21 @@ struct SecureSenderCommand: ParsableCommand {
         }
     }
 
-    /// `nil` if another run has the folder.
-    private func lock(_ source: Folder) -> FileDescriptor? {
-        // A file system without locks has to do without.
-        do throws(SystemCallError) { return try source.lockIfFree() } catch { return source.descriptor }
+    /// `nil` if another run has the folder and is not to be waited for.
+    private func lock(_ source: Folder, _ report: TextReport) -> FileDescriptor? {
+        do throws(SystemCallError) {
+            if let lock = try source.lockIfFree() { return lock }
+            let name = CommandOutput.oneLine(source.path)
+            guard station.wait else {
+                report(.notice("Another secure-sender is sending from \(name): nothing to do"))
+                return nil
+            }
+            report(.notice("Waiting for another secure-sender, which is sending from \(name)"))
+            return try source.lock()
+        } catch {
+            // A file system without locks has to do without.
+            return source.descriptor
+        }
     }
 
     static func main() {

@@ -15,12 +15,14 @@ struct FileScan {
     private(set) var immovable = Noted<(path: String, obstacle: FolderObstacle)>()
 
     private let excluded: Fingerprint?
+    private let watch: FolderWatch?
 
     /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder `leavingOut`.
     init(
         of folder: Folder, leavingOut excluded: Folder?, quietTime: QuietTime = QuietTime(.zero),
-        lifetime: Duration = .seconds(300)
+        lifetime: Duration = .seconds(300), watch: FolderWatch? = nil
     ) throws(SystemCallError) {
+        self.watch = watch
         files = FileList(quietTime: quietTime, lifetime: lifetime)
         self.excluded = try excluded.map { (excluded) throws(SystemCallError) in
             Fingerprint(try excluded.descriptor.status())
@@ -33,6 +35,7 @@ struct FileScan {
     private mutating func collect(
         _ folder: Folder, _ index: FileList.FolderIndex, path: [String]
     ) throws(SystemCallError) {
+        watch?.add(folder)
         let exit = FolderExit(of: folder)
         var hasImmovable = false
         try folder.forEachName { bytes throws(SystemCallError) in

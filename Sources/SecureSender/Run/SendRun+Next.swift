@@ -10,7 +10,7 @@ struct Departure {
 extension SendRun {
     /// Begins the next request, if one is ready and may go.
     func next() -> Departure? {
-        guard end == nil, policy.pauseEnd <= .now else { return nil }
+        guard end == nil, stopTime == nil, policy.pauseEnd <= .now else { return nil }
         for lane in turns.order {
             guard let departure = lane == .small ? nextSmall() : nextLarge() else { continue }
             turns.took(lane, bytes: departure.exchange.bodySize)
@@ -22,7 +22,8 @@ extension SendRun {
 
     /// Whether all is sent and answered.
     var isDone: Bool {
-        pipeline.unanswered.isEmpty && pipeline.waiting.isEmpty && inParts.isEmpty && queue.count == 0
+        pipeline.unanswered.isEmpty
+            && (stopTime != nil || pipeline.waiting.isEmpty && inParts.isEmpty && queue.count == 0)
     }
 
     private func nextSmall() -> Departure? {

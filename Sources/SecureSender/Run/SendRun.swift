@@ -23,6 +23,9 @@ final class SendRun {
     /// Why and for how long the rest is left to the next run.
     private(set) var end: (reason: String, pause: Duration)?
     let piece = PieceBuffer()
+    private let stop: StopSignal
+    /// Somebody wants us to end: nothing more is begun, and what is under way has until then.
+    private(set) var stopTime: Uptime?
 
     var sentCount = 0
     var failedCount = 0
@@ -37,11 +40,13 @@ final class SendRun {
 
     init(
         to receiver: ReceiverAddress, as identity: PiIdentity, files: FileSource, from folder: Folder,
-        sentFolder: Folder, clock: SenderClock, settings: SenderSettings, report: @escaping (SendEvent) -> Void
+        sentFolder: Folder, clock: SenderClock, settings: SenderSettings, stop: StopSignal = StopSignal(),
+        report: @escaping (SendEvent) -> Void
     ) {
         self.receiver = receiver
         self.identity = identity
         self.settings = settings
+        self.stop = stop
         self.folder = folder
         self.report = report
         self.clock = clock
@@ -61,7 +66,7 @@ final class SendRun {
                     .remember(lastReceipt.time, certificateEnd: lastReceipt.certificateEnd)
             }
         }
-        while end == nil, hasSomethingToSend() { try connectAndServe() }
+        while end == nil, !isStopping(), hasSomethingToSend() { try connectAndServe() }
         if let end {
             let rest = pipeline.waiting.count + inParts.count + queue.count
             failedCount += rest
@@ -71,10 +76,16 @@ final class SendRun {
         return failedCount == 0 ? .success : .temporaryFailure
     }
 
+    /// Whether somebody wants us to end.
+    func isStopping() -> Bool {
+        if stopTime == nil, stop.isWanted { stopTime = .now + StopSignal.patience }
+        return stopTime != nil
+    }
+
     /// Hashes until something is ready: a connection would only wait for it.
     private func hasSomethingToSend() -> Bool {
         while pipeline.waiting.isEmpty, inParts.isEmpty, queue.readySmall == nil, queue.readyLarge == nil {
-            guard queue.hasWork else { return false }
+            guard queue.hasWork, !isStopping() else { return false }
             prepare()
         }
         return true
@@ -85,7 +96,8 @@ final class SendRun {
 
 extension SendRun {
     private func connectAndServe() throws(CommandFailure) {
-        _ = poll(nil, 0, (policy.pauseEnd - .now).milliseconds)
+        stop.wait(until: policy.pauseEnd)
+        if isStopping() { return }
         report(.connecting)
         let channel: SecureChannel
         do throws(ConnectFailure) {

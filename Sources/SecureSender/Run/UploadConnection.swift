@@ -44,7 +44,7 @@ final class UploadConnection {
             let activity = channel.exchange(waiting: patience, hasMore: body != nil)
             if activity.sent > 0 || run.pipeline.unanswered.isEmpty { lastProgress = .now }
             if let ending = try take(activity) { return ending }
-            if run.end != nil { return .orderly }
+            if run.end != nil || run.isStopping() && run.stopTime.map({ $0 <= .now }) == true { return .orderly }
             let silence = Uptime.now - lastProgress
             if silence >= timeLimit {
                 return .broken("the receiver gave no sign for \(silence.components.seconds) s")
@@ -56,7 +56,7 @@ final class UploadConnection {
     /// How long to wait for the socket: not at all while there is something to hash, and never longer than a second, so that
     /// whoever watches sees that we are alive.
     private var patience: Duration {
-        if run.hasWork { return .zero }
+        if run.hasWork, run.stopTime == nil { return .zero }
         let now = Uptime.now
         let most = min(.seconds(1), timeLimit - (now - lastProgress))
         return run.policy.pauseEnd > now ? min(most, run.policy.pauseEnd - now) : most

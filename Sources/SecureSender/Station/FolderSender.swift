@@ -12,12 +12,15 @@ final class FolderSender {
     let receiver: ReceiverAddress
     var identity: PiIdentity
     let settings: StationSettings
+    private let watch: FolderWatch?
+    private let stop: StopSignal
     let report: (SendEvent) -> Void
     private var told: [SendEvent] = []
 
     init(
         _ name: String, source: Folder, sentFolder: Folder, receiver: ReceiverAddress, identity: PiIdentity,
-        settings: StationSettings, report: @escaping (SendEvent) -> Void
+        settings: StationSettings, watch: FolderWatch? = nil, stop: StopSignal = StopSignal(),
+        report: @escaping (SendEvent) -> Void
     ) {
         self.name = name
         self.source = source
@@ -25,6 +28,8 @@ final class FolderSender {
         self.receiver = receiver
         self.identity = identity
         self.settings = settings
+        self.watch = watch
+        self.stop = stop
         self.report = report
     }
 
@@ -39,6 +44,8 @@ final class FolderSender {
     struct Outcome {
         var status = ExitStatus.success
         var sent = 0
+        /// The receiver takes nothing now, and it makes no sense to try again before so long.
+        var pause: Duration?
         /// Of the last look: files that somebody is still writing.
         var beingWritten = 0
 
@@ -64,7 +71,7 @@ extension FolderSender {
         guard try send(files, &outcome) else { return false }
         if let time = files.allQuiet {
             report(.waitingForQuiet(files: files.totalCount, quietTime: settings.quietTime))
-            _ = poll(nil, 0, (time - .now).milliseconds)
+            stop.wait(until: time)
             guard try send(files, &outcome) else { return false }
         }
         return outcome.sent > sentBefore && (files.isPartial || files.totalCount > 0)
@@ -79,7 +86,7 @@ extension FolderSender {
         do throws(SystemCallError) {
             return try FileScan(
                 of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
-                lifetime: settings.lookLifetime)
+                lifetime: settings.lookLifetime, watch: watch)
         } catch {
             throw .notADirectory(name, reason: "\(error)")
         }
@@ -87,16 +94,17 @@ extension FolderSender {
 
     /// False if it had to give up.
     private func send(_ files: FileSource, _ outcome: inout Outcome) throws(CommandFailure) -> Bool {
-        guard files.count > 0 else { return true }
+        guard files.count > 0, !stop.isWanted else { return true }
         let clock = SenderClock(
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         let run = SendRun(
             to: receiver, as: identity, files: files, from: source, sentFolder: sentFolder, clock: clock,
-            settings: settings.sender, report: report)
+            settings: settings.sender, stop: stop, report: report)
         outcome.add(try run.run())
         outcome.sent += run.sentCount
         outcome.beingWritten += run.beingWrittenCount
-        return run.end == nil
+        outcome.pause = run.end?.pause
+        return run.end == nil && !stop.isWanted
     }
 
     /// What of the folder is not sent, unless it is what was told the last time; true if some of it should be.
