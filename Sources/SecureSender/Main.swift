@@ -50,7 +50,13 @@ struct SecureSenderCommand: ParsableCommand {
     var sentDir: String?
 
     @OptionGroup
+    var selection: SelectionOptions
+
+    @OptionGroup
     var station: StationOptions
+
+    @OptionGroup
+    var housekeeping: HousekeepingOptions
 
     mutating func validate() throws {
         guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
@@ -71,28 +77,56 @@ struct SecureSenderCommand: ParsableCommand {
         let identity = try PiIdentity(readingFrom: folder)
         for warning in identity.warnings { report(.notice(warning)) }
         guard let receiver = ReceiverAddress(ip, port: port) else { throw .notAnAddress(ip, port: port) }
+        if let obstacle = FolderExit(of: source).obstacle { throw .immovable(source.path, obstacle) }
+        if selection.dryRun { return try list(source, identity) }
         guard let lock = lock(source, report) else { return .success }
         defer { withExtendedLifetime(lock) {} }
-        if let obstacle = FolderExit(of: source).obstacle { throw .immovable(source.path, obstacle) }
-        let sentFolder = try SentFolder.open(sentDir, for: source)
-        let make = { (watch: FolderWatch?, stop: StopSignal, report: @escaping (SendEvent) -> Void) in
-            FolderSender(
-                dir, source: source, sentFolder: sentFolder, receiver: receiver, identity: identity,
-                settings: station.settings, watch: watch, stop: stop, report: report)
-        }
+        let place = FolderSender.Place(
+            name: dir, source: source, sentFolder: try SentFolder.open(sentDir, for: source), receiver: receiver)
         guard let interval = station.interval else {
-            return try make(nil, StopSignal(), { report($0) }).sendAll().status
+            let sender = FolderSender(place, as: identity, settings: settings) { report($0) }
+            let outcome = try sender.sendAll()
+            try sender.tidyUp()
+            return outcome.status
         }
+        try stay(at: place, as: identity, from: folder, interval: interval, report: report)
+        return .success
+    }
+
+    private var settings: StationSettings {
+        var settings = StationSettings()
+        settings.quietTime = .seconds(station.quietTime.seconds)
+        settings.selection = selection.selection
+        settings.sentLimits = housekeeping.limits
+        return settings
+    }
+
+    private func stay(
+        at place: FolderSender.Place, as identity: PiIdentity, from folder: IdentityFolder, interval: Duration,
+        report: TextReport
+    ) throws(CommandFailure) {
         let watch = station.watch ? FolderWatch() : nil
         if station.watch, watch == nil {
-            report(.notice("The kernel tells of no changes: looking every \(station.lookEvery) instead"))
+            report(
+                .notice("The kernel tells of no changes: looking at the folder every \(station.lookEvery) instead"))
         }
         let stop = StopSignal.fromSignals()
         let loopReport = LoopReport { report($0) }
-        let loop = StationLoop(
-            make(watch, stop, { loopReport($0) }), identityFolder: folder, interval: interval, watch: watch, stop: stop,
-            report: { loopReport($0) })
-        try loop.run()
+        let sender = FolderSender(place, as: identity, settings: settings, watch: watch, stop: stop) { loopReport($0) }
+        try StationLoop(sender, identityFolder: folder, interval: interval, watch: watch, stop: stop) { loopReport($0) }
+            .run()
+    }
+
+    /// The dry run.
+    private func list(_ source: Folder, _ identity: PiIdentity) throws(CommandFailure) -> ExitStatus {
+        let sentFolder = SentFolder.existing(sentDir, for: source)
+        do throws(SystemCallError) {
+            var dryRun = DryRun(of: source, settings: settings) { CommandOutput.say($0) }
+            dryRun.list(try FileScan(of: source, leavingOut: sentFolder, selection: settings.selection))
+            if let sentFolder { try dryRun.list(sentFolder, of: identity) }
+        } catch {
+            throw .notADirectory(error.path, reason: "\(error)")
+        }
         return .success
     }
 

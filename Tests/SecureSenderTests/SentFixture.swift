@@ -17,8 +17,8 @@ final class SentFixture {
     let sentFiles: SentFiles
     private let receiver: TestLab.Identity
 
-    /// `onOtherFileSystem`: whether `sent` is a link to a folder in memory.
-    init(onOtherFileSystem: Bool = false) throws {
+    /// `isSignedByPi`: whether a Pi's key signs the receipts. `onOtherFileSystem`: whether `sent` is a link to a folder in memory.
+    init(onOtherFileSystem: Bool = false, isSignedByPi: Bool = false) throws {
         folder = try TemporaryFolder()
         sentPath = onOtherFileSystem ? "/dev/shm/secure-upload-\(UUID().uuidString)" : folder("sent")
         for path in [folder("data"), sentPath] {
@@ -28,7 +28,7 @@ final class SentFixture {
         source = try Folder(opening: folder("data"))
         root = try Folder(opening: sentPath)
         sentFiles = SentFiles(source: source, root: root)
-        receiver = try TestLab().receiver()
+        receiver = try isSignedByPi ? TestLab().pi("pi-02") : TestLab().receiver()
     }
 
     deinit {
@@ -54,7 +54,8 @@ final class SentFixture {
     func write(_ text: String, to name: String) throws { try folder.write(Array(text.utf8), to: name) }
 
     /// Hashes the file as it is now, and has it acknowledged.
-    func acknowledge(_ name: String) throws -> AcknowledgedFile {
+    /// `created`: when the receiver signs, in seconds since 1970.
+    func acknowledge(_ name: String, created: Int64 = 0) throws -> AcknowledgedFile {
         let path = try UploadPath(segments: name.split(separator: "/").map(String.init))
         let hashing = try FileHashing(path, below: source)
         let buffer = PieceBuffer()
@@ -65,10 +66,16 @@ final class SentFixture {
         let context = ReceiptSignature.Context(
             status: 201, method: "PUT", authority: "h", path: "/", requestDigest: file.digest)
         let signed = try SignedReceipt(
-            signing: receipt, context: context, created: 0, certificate: receiver.certificate.fingerprint,
+            signing: receipt, context: context, created: created, certificate: receiver.certificate.fingerprint,
             key: receiver.key)
         return AcknowledgedFile(file: file, receipt: signed)
     }
+
+    /// As a connection to the receiver does.
+    func keepCertificate() throws { try KeptCertificates(root: root).keep(receiver.certificate) }
+
+    /// Without the hidden ones.
+    var visibleSentFiles: [String] { sentFileNames.filter { !$0.hasPrefix(".") } }
 
     func text(_ name: String) throws -> String { String(decoding: try folder.read(name), as: UTF8.self) }
 

@@ -44,7 +44,9 @@ struct Station: Sendable {
 
     var waitingFiles: [String] { folder.files(below: "data") }
     /// Without the note of the last receipt's time.
-    var sentFiles: [String] { folder.files(below: "sent_files").filter { $0 != LastReceiptTime.fileName } }
+    var sentFiles: [String] {
+        folder.files(below: "sent_files").filter { $0 != LastReceiptTime.fileName && !$0.hasPrefix(".receiver/") }
+    }
 
     /// Runs the built program.
     func send(to port: UInt16, host: String = "127.0.0.1", _ options: [String] = []) async throws -> Program.Outcome {
@@ -144,9 +146,10 @@ extension Station {
         let source = try Folder(opening: folder("data"))
         let events = Mutex<[SendEvent]>([])
         let sender = FolderSender(
-            "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
-            receiver: ReceiverAddress("127.0.0.1", port: port)!,
-            identity: try PiIdentity(readingFrom: IdentityFolder(path: folder("identity"))), settings: settings
+            .init(
+                name: "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
+                receiver: ReceiverAddress("127.0.0.1", port: port)!),
+            as: try PiIdentity(readingFrom: IdentityFolder(path: folder("identity"))), settings: settings
         ) { event in
             events.withLock { $0.append(event) }
             observe(event)

@@ -44,9 +44,10 @@ extension Station {
                 let watch = watches ? FolderWatch() : nil
                 let report = { (event: SendEvent) in events.withLock { $0.append(event) } }
                 let sender = FolderSender(
-                    "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
-                    receiver: ReceiverAddress("127.0.0.1", port: port)!,
-                    identity: try PiIdentity(readingFrom: identityFolder), settings: settings, watch: watch,
+                    .init(
+                        name: "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
+                        receiver: ReceiverAddress("127.0.0.1", port: port)!),
+                    as: try PiIdentity(readingFrom: identityFolder), settings: settings, watch: watch,
                     stop: signal, report: report)
                 let loop = StationLoop(
                     sender, identityFolder: identityFolder, interval: interval, watch: watch, stop: signal,

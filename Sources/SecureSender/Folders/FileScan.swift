@@ -15,13 +15,15 @@ struct FileScan {
     private(set) var immovable = Noted<(path: String, obstacle: FolderObstacle)>()
 
     private let excluded: Fingerprint?
+    private let selection: FileSelection
     private let watch: FolderWatch?
 
     /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder `leavingOut`.
     init(
         of folder: Folder, leavingOut excluded: Folder?, quietTime: QuietTime = QuietTime(.zero),
-        lifetime: Duration = .seconds(300), watch: FolderWatch? = nil
+        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil
     ) throws(SystemCallError) {
+        self.selection = selection
         self.watch = watch
         files = FileList(quietTime: quietTime, lifetime: lifetime)
         self.excluded = try excluded.map { (excluded) throws(SystemCallError) in
@@ -45,6 +47,10 @@ struct FileScan {
             }
             // A file that vanishes meanwhile is not ours to send.
             guard let status = try folder.status(of: name), status.isRegularFile || status.isFolder else { return }
+            guard
+                status.isFolder
+                    ? selection.wantsFolder(name, below: path) : selection.wantsFile(name, below: path)
+            else { return }
             do throws(UploadPathError) {
                 guard path.count < UploadPath.mostSegments else { throw .segmentCount(path.count + 1) }
                 try UploadPath.check(name)
@@ -86,6 +92,8 @@ struct Noted<Element> {
 
     private(set) var count = 0
     private(set) var told: [Element] = []
+
+    var untold: Int { count - told.count }
 
     mutating func append(_ element: Element) {
         count += 1

@@ -40,4 +40,6 @@ enum SendEvent: Hashable, Sendable {
     /// `waiting`: files that are left for the next run.
     case finished(sent: Int, waiting: Int, folder: String)
     case nothingToSend(folder: String)
+    /// With their receipts.
+    case sentFilesRemoved(files: Int, bytes: Int64)
 }

@@ -111,6 +111,8 @@ extension SendRun {
             return takeFailure("the receiver has no certificate")
         }
         hasConnected = true
+        // Without it the receipts of this connection prove nothing here, and their files stay.
+        if let certificate = channel.peerCertificate { try? KeptCertificates(root: sentFiles.root).keep(certificate) }
         report(.connected(cipherSuite: channel.cipherSuite))
         warnOfCertificates(receiver: connection.certificateEnd, time: clock.time(at: .now))
         switch try connection.serve() {

@@ -26,6 +26,8 @@ struct TextReport: Sendable {
             let rest = waiting == 0 ? "" : "; \(waiting) left for the next run"
             let place = sent == 0 ? "" : ", moved to \(CommandOutput.oneLine(folder))"
             CommandOutput.say("\(counted(sent, "file")) sent\(place)\(rest)")
+        case .sentFilesRemoved(let files, let bytes):
+            CommandOutput.say("\(counted(files, "sent file")) removed, \(formattedSize(bytes))")
         case .nothingToSend(let folder):
             CommandOutput.say("There is nothing to send in \(CommandOutput.oneLine(folder))")
         case .connecting, .connected, .hashing, .begun, .reached, .waiting:

@@ -9,11 +9,19 @@ enum SentFolder {
 
     /// `chosen`: as the user named it; else it is beside `source`, whose path has no links.
     static func open(_ chosen: String?, for source: Folder) throws(CommandFailure) -> Folder {
-        try opened(chosen, for: source).get()
+        try opened(path(chosen, for: source), for: source).get()
     }
 
-    private static func opened(_ chosen: String?, for source: Folder) -> Result<Folder, CommandFailure> {
-        let path = chosen ?? "\(directory(of: source.path) == "/" ? "" : directory(of: source.path))/\(defaultName)"
+    /// `nil` if it is not there yet.
+    static func existing(_ chosen: String?, for source: Folder) -> Folder? {
+        realPath(path(chosen, for: source)).flatMap { try? Folder(opening: $0) }
+    }
+
+    private static func path(_ chosen: String?, for source: Folder) -> String {
+        chosen ?? "\(directory(of: source.path) == "/" ? "" : directory(of: source.path))/\(defaultName)"
+    }
+
+    private static func opened(_ path: String, for source: Folder) -> Result<Folder, CommandFailure> {
         do throws(SystemCallError) {
             let folder = try make(path)
             if let obstacle = FolderExit(of: folder).obstacle {

@@ -3,29 +3,33 @@ import Files
 import Glibc
 import UploadProtocol
 
-/// A folder whose files go to a receiver, and what was told of it.
+/// Sends what is in a folder, again and again if it is asked to.
 final class FolderSender {
-    /// As the user named it, for messages.
-    let name: String
-    let source: Folder
-    let sentFolder: Folder
-    let receiver: ReceiverAddress
+    struct Place: Sendable {
+        /// As the user named the folder, for messages.
+        let name: String
+        let source: Folder
+        let sentFolder: Folder
+        let receiver: ReceiverAddress
+    }
+
+    let place: Place
     var identity: PiIdentity
-    let settings: StationSettings
+    private let settings: StationSettings
     private let watch: FolderWatch?
     private let stop: StopSignal
-    let report: (SendEvent) -> Void
+    private let report: (SendEvent) -> Void
+    /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
 
+    private var source: Folder { place.source }
+    private var sentFolder: Folder { place.sentFolder }
+
     init(
-        _ name: String, source: Folder, sentFolder: Folder, receiver: ReceiverAddress, identity: PiIdentity,
-        settings: StationSettings, watch: FolderWatch? = nil, stop: StopSignal = StopSignal(),
-        report: @escaping (SendEvent) -> Void
+        _ place: Place, as identity: PiIdentity, settings: StationSettings, watch: FolderWatch? = nil,
+        stop: StopSignal = StopSignal(), report: @escaping (SendEvent) -> Void
     ) {
-        self.name = name
-        self.source = source
-        self.sentFolder = sentFolder
-        self.receiver = receiver
+        self.place = place
         self.identity = identity
         self.settings = settings
         self.watch = watch
@@ -64,7 +68,7 @@ extension FolderSender {
         outcome.beingWritten = 0
         defer { outcome.beingWritten += files.beingWrittenCount }
         guard files.totalCount > 0 else {
-            if outcome.status == .success, outcome.sent == 0 { report(.nothingToSend(folder: name)) }
+            if outcome.status == .success, outcome.sent == 0 { report(.nothingToSend(folder: place.name)) }
             return false
         }
         let sentBefore = outcome.sent
@@ -86,9 +90,29 @@ extension FolderSender {
         do throws(SystemCallError) {
             return try FileScan(
                 of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
-                lifetime: settings.lookLifetime, watch: watch)
+                lifetime: settings.lookLifetime, selection: settings.selection, watch: watch)
         } catch {
-            throw .notADirectory(name, reason: "\(error)")
+            throw .notADirectory(place.name, reason: "\(error)")
+        }
+    }
+
+    /// As often as something may have come that is old enough by now.
+    func tidyUp() throws(CommandFailure) {
+        guard let limits = settings.sentLimits else { return }
+        let clock = SenderClock(
+            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
+        do throws(SystemCallError) {
+            let outcome = try Housekeeping(
+                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now)
+            ).run()
+            if outcome.removed > 0 { report(.sentFilesRemoved(files: outcome.removed, bytes: outcome.freed)) }
+            guard let (path, doubt) = outcome.kept.told.first else { return }
+            report(
+                .notice(
+                    "\(counted(outcome.kept.count, "sent file")) not removed, such as \(CommandOutput.oneLine(path)): \(doubt)"
+                ))
+        } catch {
+            throw .sentFolder(sentFolder.path, reason: "\(error)")
         }
     }
 
@@ -98,7 +122,7 @@ extension FolderSender {
         let clock = SenderClock(
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         let run = SendRun(
-            to: receiver, as: identity, files: files, from: source, sentFolder: sentFolder, clock: clock,
+            to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, clock: clock,
             settings: settings.sender, stop: stop, report: report)
         outcome.add(try run.run())
         outcome.sent += run.sentCount
@@ -126,8 +150,9 @@ extension FolderSender {
         for (name, reason) in scan.unsendable.told {
             notices.append(.failed(.notSent(name, reason: reason, hint: "give it another name"), file: name))
         }
-        let untold = scan.unsendable.count - scan.unsendable.told.count
-        if untold > 0 { notices.append(.notice("\(counted(untold, "more file")) with such a name")) }
+        if scan.unsendable.untold > 0 {
+            notices.append(.notice("\(counted(scan.unsendable.untold, "more file")) with such a name"))
+        }
         for error in scan.unreadable.told {
             notices.append(.failed(.notSent(error.path, reason: "\(error)"), file: error.path))
         }
@@ -142,5 +167,8 @@ struct StationSettings: Sendable {
     var quietTime: Duration = .seconds(5)
     /// How long what one look found is sent before the folder is looked at again. The default is 5 min.
     var lookLifetime: Duration = .seconds(300)
+    var selection = FileSelection()
+    /// The default is that sent files stay.
+    var sentLimits: SentLimits?
     var sender = SenderSettings()
 }

@@ -13,6 +13,8 @@ final class StationLoop {
     private let report: (SendEvent) -> Void
     private var identityVersion: [Fingerprint?]
     private var hasToldMissingWatches = false
+    /// The whole folder of sent files is read for it.
+    private var nextTidying = Uptime.now
 
     /// `watch`: `nil` for a plain period.
     init(
@@ -38,6 +40,7 @@ final class StationLoop {
             _ = watch?.takeChanges()
             let result = look()
             tellOfMissingWatches()
+            tidyUp()
             let next = schedule.next(after: result, begun: start, at: .now)
             stop.wait(until: next.earliest)
             waitForChanges(until: next.latest)
@@ -53,6 +56,12 @@ final class StationLoop {
             report(.failed(error, file: nil))
             return .failed(pause: .zero)
         }
+    }
+
+    private func tidyUp() {
+        guard nextTidying <= .now else { return }
+        nextTidying = .now + .seconds(3600)
+        do throws(CommandFailure) { try sender.tidyUp() } catch { report(.failed(error, file: nil)) }
     }
 
     private func tellOfMissingWatches() {
@@ -73,7 +82,7 @@ final class StationLoop {
     }
 
     private func checkFolders() throws(CommandFailure) {
-        for folder in [sender.source, sender.sentFolder] where !folder.isInPlace {
+        for folder in [sender.place.source, sender.place.sentFolder] where !folder.isInPlace {
             throw .notADirectory(folder.path, reason: "it was removed, or another one is in its place")
         }
     }

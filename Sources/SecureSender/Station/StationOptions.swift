@@ -37,10 +37,4 @@ struct StationOptions: ParsableArguments {
 
     /// `nil` for one run.
     var interval: Duration? { every.map { .seconds($0.seconds) } ?? (watch ? .seconds(lookEvery.seconds) : nil) }
-
-    var settings: StationSettings {
-        var settings = StationSettings()
-        settings.quietTime = .seconds(quietTime.seconds)
-        return settings
-    }
 }
