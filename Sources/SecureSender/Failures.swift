@@ -57,4 +57,12 @@ extension CommandFailure {
             "Sent files cannot be moved to \(CommandOutput.oneLine(folder))", reason: reason,
             hint: "\(hint); nothing has been sent", exitCode: .cannotCreate)
     }
+
+    /// Of the folder that is sent, or of one inside of it.
+    static func immovable(_ folder: String, _ obstacle: FolderObstacle) -> CommandFailure {
+        let folder = CommandOutput.oneLine(folder)
+        return CommandFailure(
+            "Files cannot be moved out of \(folder)", reason: "\(obstacle)",
+            hint: "\(obstacle.wayOut(folder)); nothing of it has been sent", exitCode: .cannotCreate)
+    }
 }

@@ -49,6 +49,15 @@ struct SecureSenderCommand: ParsableCommand {
             "Where sent files go, on the same disk; else sent_files beside the folder that is sent.", valueName: "dir"))
     var sentDir: String?
 
+    @OptionGroup
+    var selection: SelectionOptions
+
+    @OptionGroup
+    var station: StationOptions
+
+    @OptionGroup
+    var housekeeping: HousekeepingOptions
+
     mutating func validate() throws {
         guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
     }
@@ -68,25 +77,57 @@ struct SecureSenderCommand: ParsableCommand {
         let identity = try PiIdentity(readingFrom: folder)
         for warning in identity.warnings { report(.notice(warning)) }
         guard let receiver = ReceiverAddress(ip, port: port) else { throw .notAnAddress(ip, port: port) }
-        guard let lock = lock(source) else {
-            report(.notice("Another secure-sender is sending from \(CommandOutput.oneLine(dir)): nothing to do"))
-            return .success
-        }
+        if let obstacle = FolderExit(of: source).obstacle { throw .immovable(source.path, obstacle) }
+        if selection.dryRun { return try list(source, identity) }
+        guard let lock = lock(source, report) else { return .success }
         defer { withExtendedLifetime(lock) {} }
-        let sentFolder = try SentFolder.open(sentDir, for: source)
-        let scan = try scan(source, leavingOut: sentFolder)
-        let isIncomplete = tell(of: scan, report)
-        guard !scan.entries.isEmpty else {
-            if !isIncomplete { report(.nothingToSend(folder: dir)) }
-            return isIncomplete ? .temporaryFailure : .success
+        let place = FolderSender.Place(
+            name: dir, source: source, sentFolder: try SentFolder.open(sentDir, for: source), receiver: receiver)
+        guard let interval = station.interval else {
+            let sender = FolderSender(place, as: identity, settings: settings) { report($0) }
+            let outcome = try sender.sendAll()
+            try sender.tidyUp()
+            return outcome.status
         }
-        let clock = SenderClock(
-            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
-        let run = SendRun(
-            to: receiver, as: identity, files: scan.entries, from: source, sentFolder: sentFolder, clock: clock,
-            settings: SenderSettings(), report: { report($0) })
-        let status = try run.run()
-        return status == .success && isIncomplete ? .temporaryFailure : status
+        try stay(at: place, as: identity, from: folder, interval: interval, report: report)
+        return .success
+    }
+
+    private var settings: StationSettings {
+        var settings = StationSettings()
+        settings.quietTime = .seconds(station.quietTime.seconds)
+        settings.selection = selection.selection
+        settings.sentLimits = housekeeping.limits
+        return settings
+    }
+
+    private func stay(
+        at place: FolderSender.Place, as identity: PiIdentity, from folder: IdentityFolder, interval: Duration,
+        report: TextReport
+    ) throws(CommandFailure) {
+        let watch = station.watch ? FolderWatch() : nil
+        if station.watch, watch == nil {
+            report(
+                .notice("The kernel tells of no changes: looking at the folder every \(station.lookEvery) instead"))
+        }
+        let stop = StopSignal.fromSignals()
+        let loopReport = LoopReport { report($0) }
+        let sender = FolderSender(place, as: identity, settings: settings, watch: watch, stop: stop) { loopReport($0) }
+        try StationLoop(sender, identityFolder: folder, interval: interval, watch: watch, stop: stop) { loopReport($0) }
+            .run()
+    }
+
+    /// The dry run.
+    private func list(_ source: Folder, _ identity: PiIdentity) throws(CommandFailure) -> ExitStatus {
+        let sentFolder = SentFolder.existing(sentDir, for: source)
+        do throws(SystemCallError) {
+            var dryRun = DryRun(of: source, settings: settings) { CommandOutput.say($0) }
+            dryRun.list(try FileScan(of: source, leavingOut: sentFolder, selection: settings.selection))
+            if let sentFolder { try dryRun.list(sentFolder, of: identity) }
+        } catch {
+            throw .notADirectory(error.path, reason: "\(error)")
+        }
+        return .success
     }
 
     private func sourceFolder(_ path: String) throws(CommandFailure) -> Folder {
@@ -98,35 +139,21 @@ struct SecureSenderCommand: ParsableCommand {
         }
     }
 
-    /// `nil` if another run has the folder.
-    private func lock(_ source: Folder) -> FileDescriptor? {
-        // A file system without locks has to do without.
-        do throws(SystemCallError) { return try source.lockIfFree() } catch { return source.descriptor }
-    }
-
-    private func scan(_ source: Folder, leavingOut sentFolder: Folder) throws(CommandFailure) -> FileScan {
-        do throws(SystemCallError) { return try FileScan(of: source, leavingOut: sentFolder) } catch {
-            throw .notADirectory(dir ?? source.path, reason: "\(error)")
+    /// `nil` if another run has the folder and is not to be waited for.
+    private func lock(_ source: Folder, _ report: TextReport) -> FileDescriptor? {
+        do throws(SystemCallError) {
+            if let lock = try source.lockIfFree() { return lock }
+            let name = CommandOutput.oneLine(source.path)
+            guard station.wait else {
+                report(.notice("Another secure-sender is sending from \(name): nothing to do"))
+                return nil
+            }
+            report(.notice("Waiting for another secure-sender, which is sending from \(name)"))
+            return try source.lock()
+        } catch {
+            // A file system without locks has to do without.
+            return source.descriptor
         }
-    }
-
-    /// What of the folder is not sent; true if some of it should be.
-    private func tell(of scan: FileScan, _ report: TextReport) -> Bool {
-        if let example = scan.reserved.told.first {
-            report(
-                .notice(
-                    "\(counted(scan.reserved.count, "name")) left out that the receiver does not take, such as "
-                        + "\(CommandOutput.oneLine(example.name)): \(example.reason)"))
-        }
-        for (name, reason) in scan.unsendable.told {
-            report(.failed(.notSent(name, reason: reason, hint: "give it another name")))
-        }
-        let untold = scan.unsendable.count - scan.unsendable.told.count
-        if untold > 0 { report(.notice("\(counted(untold, "more file")) with such a name")) }
-        for error in scan.unreadable {
-            report(.failed(.notSent(error.path, reason: "\(error)")))
-        }
-        return !scan.unreadable.isEmpty || scan.unsendable.count > 0
     }
 
     static func main() {

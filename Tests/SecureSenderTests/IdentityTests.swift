@@ -17,7 +17,7 @@ struct IdentitySearchTests {
         async throws -> Program.Outcome
     {
         try await Program.run(
-            program, ["127.0.0.1", station.folder("data"), "--port", "\(closedPort)"], in: folder,
+            program, ["127.0.0.1", station.folder("data"), "--port", "\(closedPort)", "--quiet-time", "0s"], in: folder,
             environment: ["HOME": home])
     }
 

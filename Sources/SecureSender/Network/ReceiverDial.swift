@@ -7,30 +7,34 @@ import UploadProtocol
 enum ConnectFailure: Error {
     /// One side turned the other down: trying again cannot help.
     case refused(CommandFailure)
-    case unreachable(reason: String, hint: String?)
+    /// `mayPass`: whether nobody has turned us away; packets may have been lost.
+    case unreachable(reason: String, hint: String?, mayPass: Bool)
 }
 
 extension SecureChannel {
-    /// Connects, and returns when both sides have shown who they are.
+    /// Connects, and returns when both sides have shown who they are. `tell`: is called about every second, with the time
+    /// that a step takes by now.
     static func open(
         to receiver: ReceiverAddress, as identity: PiIdentity, certificateTime: VerificationTime,
-        settings: SenderSettings
+        settings: SenderSettings, tell: (Duration) -> Void = { _ in }
     ) throws(ConnectFailure) -> SecureChannel {
         let socket: FileDescriptor
         do throws(Dialer.Failure) {
-            socket = try Dialer.connect(to: receiver, timeLimit: settings.connectTimeLimit)
+            socket = try Dialer.connect(to: receiver, timeLimit: settings.connectTimeLimit, tell: tell)
         } catch {
-            throw .unreachable(reason: error.reason, hint: nil)
+            throw .unreachable(reason: error.reason, hint: nil, mayPass: error.mayPass)
         }
         let channel: SecureChannel
         do throws(OpenSSLError) {
             let context = try TLSContext(.sender(identity, certificateTime: certificateTime))
-            channel = try SecureChannel(socket, context: context, serverName: LeafProfile.receiverName)
+            channel = try SecureChannel(
+                socket, context: context, serverName: LeafProfile.receiverName,
+                rateLimit: settings.rateLimit)
         } catch {
             throw .refused(.identityNotFound(reason: "the certificate cannot be used: \(error)"))
         }
         do throws(End) {
-            try channel.handshake(timeLimit: settings.handshakeTimeLimit)
+            try channel.handshake(timeLimit: settings.handshakeTimeLimit, tell: tell)
         } catch {
             throw failure(
                 error, receiver: receiver, identity: identity, certificateTime: certificateTime, settings: settings)
@@ -50,12 +54,14 @@ extension SecureChannel {
             {
                 return .refused(failure)
             }
-            return .unreachable(reason: "what listens there does not speak TLS 1.3 with us: \(error)", hint: hint)
+            return .unreachable(
+                reason: "what listens there does not speak TLS 1.3 with us: \(error)", hint: hint, mayPass: false)
         case .closed, .cut:
-            return .unreachable(reason: "the connection ended in the TLS handshake: \(end)", hint: hint)
+            return .unreachable(reason: "the connection ended in the TLS handshake: \(end)", hint: hint, mayPass: true)
         case .timedOut:
             let seconds = settings.handshakeTimeLimit.components.seconds
-            return .unreachable(reason: "what listens there did not answer within \(seconds) s", hint: hint)
+            return .unreachable(
+                reason: "what listens there did not answer within \(seconds) s", hint: hint, mayPass: true)
         }
     }
 }
