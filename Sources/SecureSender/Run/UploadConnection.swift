@@ -24,6 +24,8 @@ final class UploadConnection {
     private var lastProgress = Uptime.now
     private var lastWord = Uptime.now
     private var answers = 0
+    /// Whether something was hashed since the socket was looked after.
+    private var isBusy = false
 
     /// `nil` if the receiver has shown no certificate.
     init?(_ channel: SecureChannel, run: SendRun) {
@@ -53,10 +55,10 @@ final class UploadConnection {
         }
     }
 
-    /// How long to wait for the socket: not at all while there is something to hash, and never longer than a second, so that
-    /// whoever watches sees that we are alive.
+    /// How long to wait for the socket: not at all if there was something to hash, which may be ready to go by now, and never
+    /// longer than a second, so that whoever watches sees that we are alive.
     private var patience: Duration {
-        if run.hasWork { return .zero }
+        if isBusy { return .zero }
         let now = Uptime.now
         let most = min(.seconds(1), timeLimit - (now - lastProgress))
         return run.policy.pauseEnd > now ? min(most, run.policy.pauseEnd - now) : most
@@ -95,7 +97,8 @@ extension UploadConnection {
             }
         }
         // While the socket is busy the next files can be made ready.
-        run.prepare()
+        isBusy = run.hasWork
+        if isBusy { run.prepare() }
         return nil
     }
 
