@@ -49,8 +49,16 @@ struct SecureSenderCommand: ParsableCommand {
             "Where sent files go, on the same disk; else sent_files beside the folder that is sent.", valueName: "dir"))
     var sentDir: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The most that goes out, in kB a second; else as much as the network takes.", valueName: "kB"))
+    var limitRate: Int64?
+
     mutating func validate() throws {
         guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
+        guard (1...1_000_000_000).contains(limitRate ?? 1) else {
+            throw ValidationError("A rate is a number of kB from 1 on.")
+        }
     }
 
     mutating func run() throws {
@@ -82,9 +90,11 @@ struct SecureSenderCommand: ParsableCommand {
         }
         let clock = SenderClock(
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
+        var settings = SenderSettings()
+        settings.rateLimit = limitRate.map { $0 * 1000 }
         let run = SendRun(
             to: receiver, as: identity, files: ScannedFiles(scan.entries), from: source, sentFolder: sentFolder,
-            clock: clock, settings: SenderSettings(), report: { report($0) })
+            clock: clock, settings: settings, report: { report($0) })
         let status = try run.run()
         return status == .success && isIncomplete ? .temporaryFailure : status
     }

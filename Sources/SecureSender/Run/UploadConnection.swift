@@ -43,7 +43,11 @@ final class UploadConnection {
                 channel.close()
                 return .finished
             }
-            let activity = channel.exchange(waiting: patience, hasMore: body != nil)
+            // The network has something to do while files are moved.
+            let sent = channel.push()
+            run.settle(certificateEnd: certificateEnd)
+            var activity = channel.exchange(waiting: patience, hasMore: body != nil)
+            activity.sent += sent
             if activity.sent > 0 || run.pipeline.unanswered.isEmpty { lastProgress = .now }
             if let ending = try take(activity) { return ending }
             if run.end != nil { return .orderly }
@@ -141,43 +145,30 @@ extension UploadConnection {
 // MARK: - Receiving
 
 extension UploadConnection {
-    /// Takes all answers of one read as one batch, whatever ended the connection behind them.
+    /// Takes all answers of one read, whatever ended the connection behind them.
     private func take(_ activity: SecureChannel.Activity) throws(CommandFailure) -> Ending? {
         parser.append(activity.received)
-        var batch: [AcknowledgedFile] = []
-        var outcome: Result<Ending?, CommandFailure> = .success(nil)
-        answers: do throws(ResponseDoubt) {
-            while let response = try parser.next() {
-                outcome = take(response, into: &batch)
-                if case .success(nil) = outcome { continue }
-                break answers
+        while let response = parsed() {
+            switch response {
+            case .failure(let doubt): return .broken("\(doubt)")
+            case .success(let response): if let ending = try take(response) { return ending }
             }
-        } catch {
-            outcome = .success(.broken("\(error)"))
         }
-        if !batch.isEmpty { run.settle(batch, certificateEnd: certificateEnd) }
-        if let ending = try outcome.get() { return ending }
         return try activity.end.map { (end) throws(CommandFailure) in try ending(after: end) }
     }
 
-    private func take(
-        _ response: Response, into batch: inout [AcknowledgedFile]
-    ) -> Result<Ending?, CommandFailure> {
+    private func parsed() -> Result<Response, ResponseDoubt>? {
+        do throws(ResponseDoubt) { return try parser.next().map { .success($0) } } catch { return .failure(error) }
+    }
+
+    private func take(_ response: Response) throws(CommandFailure) -> Ending? {
         guard let exchange = run.pipeline.takeAnswered() else {
-            return .success(response.closesConnection ? .orderly : .broken("the receiver answers what nobody asked"))
+            return response.closesConnection ? .orderly : .broken("the receiver answers what nobody asked")
         }
         lastProgress = .now
         answers += 1
-        do throws(CommandFailure) {
-            switch try run.take(judge.verdict(on: response, to: exchange), of: exchange) {
-            case .goOn: break
-            case .keep(let file): batch.append(file)
-            case .breakOff(let reason): return .success(.broken(reason))
-            }
-        } catch {
-            return .failure(error)
-        }
-        return .success(response.closesConnection ? .orderly : nil)
+        if let reason = try run.take(judge.verdict(on: response, to: exchange), of: exchange) { return .broken(reason) }
+        return response.closesConnection ? .orderly : nil
     }
 
     private func ending(after end: SecureChannel.End) throws(CommandFailure) -> Ending {
