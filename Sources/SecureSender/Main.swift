@@ -58,8 +58,16 @@ struct SecureSenderCommand: ParsableCommand {
     @OptionGroup
     var housekeeping: HousekeepingOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "The most that goes out, in kB a second; else as much as the network takes.", valueName: "kB"))
+    var limitRate: Int64?
+
     mutating func validate() throws {
         guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
+        guard (1...1_000_000_000).contains(limitRate ?? 1) else {
+            throw ValidationError("A rate is a number of kB from 1 on.")
+        }
     }
 
     mutating func run() throws {
@@ -98,6 +106,7 @@ struct SecureSenderCommand: ParsableCommand {
         settings.quietTime = .seconds(station.quietTime.seconds)
         settings.selection = selection.selection
         settings.sentLimits = housekeeping.limits
+        settings.sender.rateLimit = limitRate.map { $0 * 1000 }
         return settings
     }
 

@@ -98,6 +98,9 @@ final class SecureChannel {
         takeCiphertext()
     }
 
+    /// Writes what the socket takes now, and returns how many bytes that are.
+    func push() -> Int { flush() }
+
     /// Writes what the socket takes, waits until it can be read or written, at most `time`, and reads once.
     /// `hasMore`: whether the caller has more to send as soon as the socket takes it.
     func exchange(waiting time: Duration, hasMore: Bool) -> Activity {

@@ -2,21 +2,15 @@ import CommandSupport
 import OpenSSL
 import UploadProtocol
 
-/// What an answer asks of the connection that it came on.
-enum Reaction {
-    case goOn
-    case keep(AcknowledgedFile)
-    case breakOff(String)
-}
-
 extension SendRun {
-    /// Changes what an answer changes. Throws if nothing more can come of this run.
-    func take(_ verdict: Verdict, of exchange: Exchange) throws(CommandFailure) -> Reaction {
+    /// Changes what an answer changes. Returns why its connection is to be ended, if it is; throws if nothing more can come of
+    /// this run.
+    func take(_ verdict: Verdict, of exchange: Exchange) throws(CommandFailure) -> String? {
         switch verdict {
         case .stored(let receipt):
             inParts.removeAll { $0.file == exchange.file }
             decided(bytes: exchange.bodySize)
-            return .keep(AcknowledgedFile(file: exchange.file, receipt: receipt))
+            acknowledged.append(AcknowledgedFile(file: exchange.file, receipt: receipt))
         case .refused(let reason, let hint):
             decided(bytes: exchange.bodySize)
             fail(exchange, reason: reason, hint: hint)
@@ -32,7 +26,7 @@ extension SendRun {
             pause(seconds, reason: reason)
         case .interrupted(let reason):
             pipeline.putBack(exchange)
-            return .breakOff(reason)
+            return reason
         case .notAuthenticated(let reason, let hint):
             throw .authenticationFailed(reason: reason, hint: hint)
         case .reached(let offset):
@@ -42,7 +36,7 @@ extension SendRun {
         case .lost:
             advance(exchange) { $0.lost() }
         }
-        return .goOn
+        return nil
     }
 
     private func fileInParts(of exchange: Exchange) -> FileInParts? {

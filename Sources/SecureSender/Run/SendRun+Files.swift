@@ -31,8 +31,11 @@ extension SendRun {
         fail(file, reason: reason, hint: hint)
     }
 
-    /// Moves what the receiver has acknowledged together, and tells of it.
-    func settle(_ batch: [AcknowledgedFile], certificateEnd: Int64) {
+    /// Moves what the receiver has acknowledged, and tells of it. `certificateEnd`: of the receiver's, in seconds since 1970.
+    func settle(certificateEnd: Int64) {
+        guard !acknowledged.isEmpty else { return }
+        let batch = acknowledged
+        acknowledged = []
         for (acknowledged, outcome) in zip(batch, sentFiles.move(batch)) {
             let path = acknowledged.file.path
             switch outcome {

@@ -16,6 +16,8 @@ final class SendRun {
     var queue: FileQueue
     /// Files that are on their way in parts.
     var inParts: [FileInParts] = []
+    /// To be moved.
+    var acknowledged: [AcknowledgedFile] = []
     var turns = LaneTurns()
     var reach = LinkReach()
     var partSize: PartSize
@@ -115,6 +117,7 @@ extension SendRun {
         if let certificate = channel.peerCertificate { try? KeptCertificates(root: sentFiles.root).keep(certificate) }
         report(.connected(cipherSuite: channel.cipherSuite))
         warnOfCertificates(receiver: connection.certificateEnd, time: clock.time(at: .now))
+        defer { settle(certificateEnd: connection.certificateEnd) }
         switch try connection.serve() {
         case .finished: break
         case .orderly: disconnect(.orderly)

@@ -24,6 +24,8 @@ final class UploadConnection {
     private var lastProgress = Uptime.now
     private var lastWord = Uptime.now
     private var answers = 0
+    /// Whether something was hashed since the socket was looked after.
+    private var isBusy = false
 
     /// `nil` if the receiver has shown no certificate.
     init?(_ channel: SecureChannel, run: SendRun) {
@@ -41,7 +43,11 @@ final class UploadConnection {
                 channel.close()
                 return .finished
             }
-            let activity = channel.exchange(waiting: patience, hasMore: body != nil)
+            // The network has something to do while files are moved.
+            let sent = channel.push()
+            run.settle(certificateEnd: certificateEnd)
+            var activity = channel.exchange(waiting: patience, hasMore: body != nil)
+            activity.sent += sent
             if activity.sent > 0 || run.pipeline.unanswered.isEmpty { lastProgress = .now }
             if let ending = try take(activity) { return ending }
             if run.end != nil || run.isStopping() && run.stopTime.map({ $0 <= .now }) == true { return .orderly }
@@ -53,10 +59,10 @@ final class UploadConnection {
         }
     }
 
-    /// How long to wait for the socket: not at all while there is something to hash, and never longer than a second, so that
-    /// whoever watches sees that we are alive.
+    /// How long to wait for the socket: not at all if there was something to hash, which may be ready to go by now, and never
+    /// longer than a second, so that whoever watches sees that we are alive.
     private var patience: Duration {
-        if run.hasWork, run.stopTime == nil { return .zero }
+        if isBusy, run.stopTime == nil { return .zero }
         let now = Uptime.now
         let most = min(.seconds(1), timeLimit - (now - lastProgress))
         return run.policy.pauseEnd > now ? min(most, run.policy.pauseEnd - now) : most
@@ -95,7 +101,8 @@ extension UploadConnection {
             }
         }
         // While the socket is busy the next files can be made ready.
-        run.prepare()
+        isBusy = run.hasWork
+        if isBusy { run.prepare() }
         return nil
     }
 
@@ -138,43 +145,30 @@ extension UploadConnection {
 // MARK: - Receiving
 
 extension UploadConnection {
-    /// Takes all answers of one read as one batch, whatever ended the connection behind them.
+    /// Takes all answers of one read, whatever ended the connection behind them.
     private func take(_ activity: SecureChannel.Activity) throws(CommandFailure) -> Ending? {
         parser.append(activity.received)
-        var batch: [AcknowledgedFile] = []
-        var outcome: Result<Ending?, CommandFailure> = .success(nil)
-        answers: do throws(ResponseDoubt) {
-            while let response = try parser.next() {
-                outcome = take(response, into: &batch)
-                if case .success(nil) = outcome { continue }
-                break answers
+        while let response = parsed() {
+            switch response {
+            case .failure(let doubt): return .broken("\(doubt)")
+            case .success(let response): if let ending = try take(response) { return ending }
             }
-        } catch {
-            outcome = .success(.broken("\(error)"))
         }
-        if !batch.isEmpty { run.settle(batch, certificateEnd: certificateEnd) }
-        if let ending = try outcome.get() { return ending }
         return try activity.end.map { (end) throws(CommandFailure) in try ending(after: end) }
     }
 
-    private func take(
-        _ response: Response, into batch: inout [AcknowledgedFile]
-    ) -> Result<Ending?, CommandFailure> {
+    private func parsed() -> Result<Response, ResponseDoubt>? {
+        do throws(ResponseDoubt) { return try parser.next().map { .success($0) } } catch { return .failure(error) }
+    }
+
+    private func take(_ response: Response) throws(CommandFailure) -> Ending? {
         guard let exchange = run.pipeline.takeAnswered() else {
-            return .success(response.closesConnection ? .orderly : .broken("the receiver answers what nobody asked"))
+            return response.closesConnection ? .orderly : .broken("the receiver answers what nobody asked")
         }
         lastProgress = .now
         answers += 1
-        do throws(CommandFailure) {
-            switch try run.take(judge.verdict(on: response, to: exchange), of: exchange) {
-            case .goOn: break
-            case .keep(let file): batch.append(file)
-            case .breakOff(let reason): return .success(.broken(reason))
-            }
-        } catch {
-            return .failure(error)
-        }
-        return .success(response.closesConnection ? .orderly : nil)
+        if let reason = try run.take(judge.verdict(on: response, to: exchange), of: exchange) { return .broken(reason) }
+        return response.closesConnection ? .orderly : nil
     }
 
     private func ending(after end: SecureChannel.End) throws(CommandFailure) -> Ending {
