@@ -50,6 +50,11 @@ class Sender:
             self.kill()
             raise Failed(f"secure-sender has not ended after {patience} s; it said:\n{self.said()[-2000:]}") from None
 
+    def stop(self, patience=PATIENCE):
+        """As a service manager does."""
+        self.process.terminate()
+        return self.wait(patience)
+
     def kill(self):
         """Whether it was still alive."""
         was_alive = self.is_alive()
