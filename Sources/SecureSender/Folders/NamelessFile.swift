@@ -11,7 +11,9 @@ struct NamelessFile {
     private let temporaryName: String?
 
     /// Hidden, and the same at the next attempt: what an interruption left is found by it.
-    static func temporaryName(for name: String) -> String { ".\(name).new" }
+    static func temporaryName(for name: String) -> String {
+        name.utf8.first == UInt8(ascii: ".") ? "\(name).new" : ".\(name).new"
+    }
 
     /// `temporaryName`: nobody else may use it.
     init(in folder: Folder, temporaryName name: String) throws(SystemCallError) {
@@ -22,7 +24,7 @@ struct NamelessFile {
             temporaryName = nil
         } else if [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(errno) {
             // FAT on a stick, for one (open(2), O_TMPFILE).
-            if try folder.status(of: name) != nil { try folder.remove(name) }
+            try folder.removeIfThere(name)
             descriptor = try folder.open(name, O_RDWR | O_CREAT | O_EXCL, mode: 0o644)
             temporaryName = name
         } else {

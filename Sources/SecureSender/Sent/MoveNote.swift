@@ -34,6 +34,7 @@ struct MoveNote {
         ".moving-\(SHA256.digest(of: Array(source.path.utf8)).hex.prefix(16))"
     }
 
+    /// To be called with the lock of `root`, as the others.
     func write(_ moves: [Move]) throws(SystemCallError) {
         let entries = moves.map {
             Entry(
@@ -43,7 +44,7 @@ struct MoveNote {
         guard let data = try? JSONEncoder().encode(entries) else {
             preconditionFailure("strings and numbers are always JSON")
         }
-        try replaceFile(root.path(of: name), Array(data), mode: 0o600)
+        try root.replace(name, Array(data))
     }
 
     func remove() {
@@ -51,8 +52,9 @@ struct MoveNote {
         try? root.remove(name)
     }
 
-    /// Does the rest of what a run left half done; to be called with the lock of `root`.
+    /// Does the rest of what a run left half done.
     func finish() throws(SystemCallError) {
+        try root.removeIfThere(NamelessFile.temporaryName(for: name))
         guard try root.status(of: name) != nil else { return }
         let contents = try readAll(try root.open(name, O_RDONLY | O_NONBLOCK), limit: Self.mostBytes)
         // It was replaced as a whole: one that cannot be read is not ours.

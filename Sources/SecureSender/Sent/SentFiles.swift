@@ -44,6 +44,9 @@ struct SentFiles {
             var claimed: Set<[UInt8]> = []
             moves.attemptEach { move throws(Move.Obstacle) in try writeReceipt(&move, claimed: &claimed) }
             for move in moves { move.receipt?.startWriting() }
+            // All before the first has its name: that belongs to the file system's next transaction, and each sync after it
+            // would have to commit one.
+            moves.attemptEach { move throws(Move.Obstacle) in try synchronizeReceipt(of: move) }
             moves.attemptEach { move throws(Move.Obstacle) in try nameReceipt(of: move) }
             moves.synchronize(\.target)
             moves.attemptEach { move throws(Move.Obstacle) in try moveFile(&move) }
@@ -117,17 +120,21 @@ extension SentFiles {
         return ReceiptFile.digest(in: contents) == file.digest
     }
 
+    private func synchronizeReceipt(of move: Move) throws(Move.Obstacle) {
+        do throws(SystemCallError) { try move.receipt?.synchronize() } catch {
+            move.receipt?.discard()
+            throw .failed(error)
+        }
+    }
+
     private func nameReceipt(of move: Move) throws(Move.Obstacle) {
         guard let receipt = move.receipt, let target = move.target else { return }
-        try failing { () throws(SystemCallError) in
-            do throws(SystemCallError) {
-                try receipt.synchronize()
-                if try target.status(of: move.receiptName) != nil { try target.remove(move.receiptName) }
-                try receipt.link(as: move.receiptName)
-            } catch {
-                receipt.discard()
-                throw error
-            }
+        do throws(SystemCallError) {
+            if try target.status(of: move.receiptName) != nil { try target.remove(move.receiptName) }
+            try receipt.link(as: move.receiptName)
+        } catch {
+            receipt.discard()
+            throw .failed(error)
         }
     }
 

@@ -55,13 +55,17 @@ enum SentFolder {
 
     /// Whether files can be moved in that file system without overwriting others.
     private static func probe(_ folder: Folder) throws(SystemCallError) {
-        let name = ".probe-\(UInt64.random(in: .min ... .max))"
-        _ = try folder.open(name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        let lock = try? folder.lock()
+        defer { withExtendedLifetime(lock) {} }
+        let names = [".probe", ".probe-moved"]
+        // An earlier one may have been interrupted.
+        for name in names { try folder.removeIfThere(name) }
+        _ = try folder.open(names[0], O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         do throws(SystemCallError) {
-            try folder.move(name, to: folder, as: "\(name)-moved")
-            try folder.remove("\(name)-moved")
+            try folder.move(names[0], to: folder, as: names[1])
+            try folder.remove(names[1])
         } catch {
-            try? folder.remove(name)
+            try? folder.remove(names[0])
             throw error
         }
     }

@@ -180,7 +180,8 @@ class Station:
                 found.waiting[self.once(content_digest, path)] += 1
         for path in self.sent.rglob("*") if self.sent.exists() else ():
             name = str(path.relative_to(self.sent))
-            if path.is_dir():
+            # The certificates that the receipts were signed with.
+            if path.is_dir() or path.parent.name == ".receiver":
                 continue
             if path.name.startswith("."):
                 found.remains += [name] if path.name != ".last-receipt" else []
