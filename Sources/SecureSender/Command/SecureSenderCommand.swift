@@ -10,6 +10,10 @@ struct SecureSenderCommand: ParsableCommand {
         commandName: "secure-sender",
         abstract:
             "Brings a folder's files to the lab's receiver, and moves each to sent_files once the receiver has it.",
+        usage: """
+            secure-sender <ip> <dir> [<option> ...]
+            secure-sender check <ip> [<dir>] [<option> ...]
+            """,
         discussion: """
             EXAMPLE
               $ ls
@@ -26,7 +30,8 @@ struct SecureSenderCommand: ParsableCommand {
             EXIT STATUS
               0 all sent, or nothing to send   64 usage   66 no such folder   69 receiver not reached
               73 files cannot be moved   75 some files wait for the next run   77 authentication failed   78 no identity
-            """)
+            """,
+        subcommands: [CheckCommand.self])
 
     // Optional, so that their lack gives our own message.
     @Argument(help: "The receiver: an IPv4 or IPv6 address, or a host name.")
@@ -71,8 +76,6 @@ struct SecureSenderCommand: ParsableCommand {
     }
 
     mutating func run() throws {
-        // A receiver that closes, or a reader of our output that ends, is told by the call itself.
-        signal(SIGPIPE, SIG_IGN)
         let status = try send()
         if status != .success { throw ExitCode(status.rawValue) }
     }
@@ -80,10 +83,12 @@ struct SecureSenderCommand: ParsableCommand {
     private func send() throws(CommandFailure) -> ExitStatus {
         guard let ip, let dir else { throw .missingArguments }
         let report = TextReport()
-        let source = try sourceFolder(dir)
+        let source = try Folder(source: dir)
         let folder = try IdentityFolder.first(of: IdentityFolder.candidates(chosen: identity))
         let identity = try PiIdentity(readingFrom: folder)
-        for warning in identity.warnings { report(.notice(warning)) }
+        for path in identity.readableByAll {
+            report(.notice("Warning: every user of this computer can read \(path)\n  hint: chmod 600 \(path)"))
+        }
         guard let receiver = ReceiverAddress(ip, port: port) else { throw .notAnAddress(ip, port: port) }
         if let obstacle = FolderExit(of: source).obstacle { throw .immovable(source.path, obstacle) }
         if selection.dryRun { return try list(source, identity) }
@@ -139,15 +144,6 @@ struct SecureSenderCommand: ParsableCommand {
         return .success
     }
 
-    private func sourceFolder(_ path: String) throws(CommandFailure) -> Folder {
-        guard let resolved = realPath(path) else {
-            throw .notADirectory(path, reason: String(cString: strerror(errno)))
-        }
-        do throws(SystemCallError) { return try Folder(opening: resolved) } catch {
-            throw .notADirectory(path, reason: error.reason)
-        }
-    }
-
     /// `nil` if another run has the folder and is not to be waited for.
     private func lock(_ source: Folder, _ report: TextReport) -> FileDescriptor? {
         do throws(SystemCallError) {
@@ -166,6 +162,14 @@ struct SecureSenderCommand: ParsableCommand {
     }
 
     static func main() {
-        runToExit()
+        // By hand: a command that has arguments of its own takes them before it looks for a subcommand's name.
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        switch arguments.first {
+        case CheckCommand.name: CheckCommand.runToExit(Array(arguments.dropFirst()))
+        case "help" where arguments.dropFirst().first == CheckCommand.name: CheckCommand.runToExit(["--help"])
+        // For a receiver that is named like a subcommand.
+        case "send": runToExit(Array(arguments.dropFirst()))
+        default: runToExit(arguments)
+        }
     }
 }
