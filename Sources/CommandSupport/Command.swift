@@ -6,13 +6,14 @@ extension ParsableCommand {
     /// `preparing` comes before the run, and not where help is all that is asked for.
     /// `finishing` comes after it. `arguments`: by default the program's.
     package static func runToExit(
-        _ arguments: [String]? = nil, preparing: () throws -> Void = {}, finishing: () throws -> Void = {}
+        _ arguments: @autoclosure () throws -> [String]? = nil, preparing: () throws -> Void = {},
+        finishing: () throws -> Void = {}
     ) -> Never {
         occupyStandardDescriptors()
         // A reader that went away (`| head`) must not end the work half way.
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot(arguments)
+            var command = try parseAsRoot(arguments())
             try preparing()
             try command.run()
             try finishing()

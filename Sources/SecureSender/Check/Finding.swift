@@ -1,5 +1,7 @@
 /// What `check` looks at, in this order.
 enum CheckStep: String, CaseIterable, Sendable {
+    /// If there is a file of settings.
+    case configuration
     case identity
     case folder
     case sentFiles = "sent-files"

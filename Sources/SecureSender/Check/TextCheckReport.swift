@@ -15,7 +15,7 @@ enum TextCheckReport {
             }
         // Padded before it is coloured: the escape sequences have no width.
         let outcome = padded(finding.outcome.rawValue, to: 9)
-        let line = "\(padded(finding.step.rawValue, to: 13))\(CommandOutput.oneLine(finding.words))"
+        let line = "\(padded(finding.step.rawValue, to: 15))\(CommandOutput.oneLine(finding.words))"
         return [
             CommandOutput.styled(outcome, emphasis, inColours: inColours)
                 + (finding.words.isEmpty ? finding.step.rawValue : line)

@@ -1,8 +1,9 @@
 import ArgumentParser
 import CommandSupport
 
-struct CheckCommand: ParsableCommand {
+struct CheckCommand: ConfigurableCommand {
     static let name = "check"
+    static let settings = Setting.ofConnection
 
     static let configuration = CommandConfiguration(
         commandName: name,
@@ -10,17 +11,18 @@ struct CheckCommand: ParsableCommand {
         usage: "secure-sender check <ip> [<dir>] [<option> ...]",
         discussion: """
               $ secure-sender check 192.168.1.20 data_logs
-              ok       identity     pi-01, in ., closed to others
-              ok       folder       data_logs: 2 files to send
-              ok       sent-files   go to /home/pi/sent_files
-              ok       certificate  of pi-01, until Mon, 17 Nov 2036 18:46:33 GMT
-              ok       address      192.168.1.20
-              ok       connection   something listens on port 3500
-              ok       receiver     is the one that this Pi trusts, until Mon, 17 Nov 2036 18:46:33 GMT
-              ok       acceptance   the receiver takes this Pi's certificate
-              ok       signature    the receiver knows pi-01 and this secret
-              ok       clock        1 second behind the receiver's
-              ok       room         48.3 GB at the receiver
+              ok       configuration  of secure-sender.toml
+              ok       identity       pi-01, in ., closed to others
+              ok       folder         data_logs: 2 files to send
+              ok       sent-files     go to /home/pi/sent_files
+              ok       certificate    of pi-01, until Mon, 17 Nov 2036 18:46:33 GMT
+              ok       address        192.168.1.20
+              ok       connection     something listens on port 3500
+              ok       receiver       is the one that this Pi trusts, until Mon, 17 Nov 2036 18:46:33 GMT
+              ok       acceptance     the receiver takes this Pi's certificate
+              ok       signature      the receiver knows pi-01 and this secret
+              ok       clock          1 second behind the receiver's
+              ok       room           48.3 GB at the receiver
               All is well.
 
             The exit status is that of a run which fails at that step; a warning is no failure.
@@ -41,6 +43,8 @@ struct CheckCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where sent files are to go; else as for sending.", valueName: "dir"))
     var sentDir: String?
 
+    @OptionGroup var configurationFile: ConfigurationOption
+
     mutating func validate() throws {
         guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
     }
@@ -53,6 +57,9 @@ struct CheckCommand: ParsableCommand {
         ) { (finding) throws(CommandFailure) in
             if finding.outcome == .warning { warnings += 1 }
             try TextCheckReport.say(finding)
+        }
+        if let file = try configurationFile.find() {
+            try check.ok(.configuration, "of \(CommandOutput.oneLine(file.path))")
         }
         try check.run()
         CommandOutput.say(warnings == 0 ? "All is well." : "Files can be sent; see \(counted(warnings, "warning")).")

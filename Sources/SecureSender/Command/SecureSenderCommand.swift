@@ -5,7 +5,9 @@ import Glibc
 import UploadProtocol
 
 @main
-struct SecureSenderCommand: ParsableCommand {
+struct SecureSenderCommand: ConfigurableCommand {
+    static let settings = Setting.all
+
     static let configuration = CommandConfiguration(
         commandName: "secure-sender",
         abstract:
@@ -67,6 +69,8 @@ struct SecureSenderCommand: ParsableCommand {
         help: ArgumentHelp(
             "The most that goes out, in kB a second; else as much as the network takes.", valueName: "kB"))
     var limitRate: Int64?
+
+    @OptionGroup var configurationFile: ConfigurationOption
 
     mutating func validate() throws {
         guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
@@ -165,11 +169,11 @@ struct SecureSenderCommand: ParsableCommand {
         // By hand: a command that has arguments of its own takes them before it looks for a subcommand's name.
         let arguments = Array(CommandLine.arguments.dropFirst())
         switch arguments.first {
-        case CheckCommand.name: CheckCommand.runToExit(Array(arguments.dropFirst()))
+        case CheckCommand.name: CheckCommand.runConfigured(Array(arguments.dropFirst()))
         case "help" where arguments.dropFirst().first == CheckCommand.name: CheckCommand.runToExit(["--help"])
         // For a receiver that is named like a subcommand.
-        case "send": runToExit(Array(arguments.dropFirst()))
-        default: runToExit(arguments)
+        case "send": runConfigured(Array(arguments.dropFirst()))
+        default: runConfigured(arguments)
         }
     }
 }
