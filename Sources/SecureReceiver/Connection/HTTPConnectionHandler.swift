@@ -115,10 +115,10 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             let decision = try receiver.admission.decide(head, from: pi, now: receiver.now)
             if decision.isSigned { context.triggerUserOutboundEvent(SignatureShown(), promise: nil) }
             switch decision {
-            case .answer(var response):
-                response.omitsBody = raw.method == .HEAD
-                response.closesConnection = head.closesConnection
-                refuseOrAnswer(response, of: raw, context: context)
+            case .answer(let response):
+                answer(response, to: head, raw, context: context)
+            case .status(let pi):
+                answer(try receiver.status(for: pi), to: head, raw, context: context)
             case .upload(let upload) where receiver.takesTurns(upload):
                 prepare(head, context: context) { receiver.begin(upload, logger, on: $0, endedBy: $1, then: $2) }
             case .upload(let upload):
@@ -154,6 +154,16 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             }
             started(start)
         }
+    }
+
+    /// To a request without a body.
+    private func answer(
+        _ response: Response, to head: RequestHead, _ raw: HTTPRequestHead, context: ChannelHandlerContext
+    ) {
+        var response = response
+        response.omitsBody = raw.method == .HEAD
+        response.closesConnection = head.closesConnection
+        refuseOrAnswer(response, of: raw, context: context)
     }
 
     func receive(

@@ -21,7 +21,8 @@ final class DayQuota: Sendable {
     private static let secondsOfDay: Int64 = 86_400
 
     private let mostFiles: Int64
-    private let mostBytes: Int64
+    /// No file may be larger.
+    let mostBytes: Int64
     private let isUnlimited: Bool
     private let state = Mutex(State())
 

@@ -105,14 +105,10 @@ extension Receipt {
 extension AnswerJudge {
     private func verdict(onRefusal response: Response, to exchange: Exchange) -> Verdict {
         let details = ProblemDetails(response)
+        if let refusal = details.identityRefusal(of: pi) {
+            return .notAuthenticated(reason: refusal.reason, hint: refusal.hint)
+        }
         switch details.problem {
-        case .authenticationFailed:
-            return .notAuthenticated(
-                reason: "the receiver does not accept the signature of \(pi) \(details.answer)",
-                hint: "is the line of \(pi) in the receiver's ids.txt, with the secret of this Pi's secret.py?")
-        case .identityMismatch:
-            return .notAuthenticated(
-                reason: "\(details.words)", hint: "pi.pem and secret.py have to be of one and the same Pi")
         case .clockSkew:
             guard let time = response.fields["date"].flatMap({ HTTPDate.parse($0) }) else {
                 return .refused(reason: "\(details.words), and does not say what time it is", hint: nil)

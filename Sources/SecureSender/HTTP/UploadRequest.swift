@@ -12,6 +12,22 @@ struct UploadRequest {
     /// Beside those that every request has, in their order.
     private let fields: [(name: String, value: String)]
 
+    /// Changes nothing; its answer is a ReceiverStatus.
+    static var status: UploadRequest {
+        UploadRequest(method: "GET", path: MessagePath.status, contentLength: 0, contentDigest: .ofNothing, fields: [])
+    }
+
+    private init(
+        method: String, path: String, contentLength: Int64, contentDigest: SHA256Digest,
+        fields: [(name: String, value: String)]
+    ) {
+        self.method = method
+        self.path = path
+        self.contentLength = contentLength
+        self.contentDigest = contentDigest
+        self.fields = fields
+    }
+
     init(_ exchange: Exchange, pi: PiName) {
         let file = exchange.file
         contentLength = exchange.bodySize

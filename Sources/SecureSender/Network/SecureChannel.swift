@@ -31,6 +31,8 @@ final class SecureChannel {
     private var limit: TokenBucket?
     /// Bytes that are encrypted together, at most 16 KiB (RFC 8446, section 5.1): what comes in part cannot be read.
     var recordSize = 16 << 10
+    /// What the peer said first, as far as it came in one piece: something that speaks no TLS tells so what it is.
+    private(set) var firstBytes: [UInt8] = []
     /// The peer takes no more. Its last words may still wait to be read: the alert that refuses our certificate, or the
     /// answer that refuses a file.
     private(set) var writeFailure: SystemCallError?
@@ -51,6 +53,9 @@ final class SecureChannel {
 
     /// Of the receiver; there after the handshake.
     var peerCertificate: Certificate? { tls.peerChain?.leaf }
+
+    /// The one that we refused.
+    var refusedCertificate: Certificate? { tls.refusedCertificate }
 
     /// `tell`: is called about every second, with the time that has gone.
     func handshake(timeLimit: Duration, tell: (Duration) -> Void) throws(End) {
@@ -178,6 +183,7 @@ extension SecureChannel {
     private func takeFromSocket() -> End? {
         let count = recv(socket.number, buffer.bytes.baseAddress, buffer.bytes.count, 0)
         if count > 0 {
+            if firstBytes.isEmpty { firstBytes = Array(buffer.prefix(min(count, 64))) }
             tls.receive(buffer.prefix(count))
             return nil
         }

@@ -20,9 +20,7 @@ struct MoveNote {
         let seconds: Int64
         let nanoseconds: Int64
 
-        var modified: Fingerprint.Moment {
-            Fingerprint.Moment(seconds: seconds, nanoseconds: nanoseconds)
-        }
+        var modified: Fingerprint.Moment { Fingerprint.Moment(seconds: seconds, nanoseconds: nanoseconds) }
     }
 
     /// More than a batch has.
