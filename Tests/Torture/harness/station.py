@@ -16,6 +16,8 @@ from .store import Store, Unsound
 
 PATIENCE = 300
 LONG_AGO = 3600
+# What the sender keeps in sent_files for itself: the time of the last receipt, and receivers' certificates.
+KEPT = (".last-receipt", ".receiver")
 # secure-sender: everything sent; could not be reached; some files wait for the next run.
 EXPECTED = (0, 69, 75)
 
@@ -182,8 +184,8 @@ class Station:
             name = str(path.relative_to(self.sent))
             if path.is_dir():
                 continue
-            if path.name.startswith("."):
-                found.remains += [name] if path.name != ".last-receipt" else []
+            if is_hidden(name):
+                found.remains += [name] if name.split("/")[0] not in KEPT else []
             elif path.suffix == ".sha256":
                 found.lone_receipts += [name] if not path.with_suffix("").exists() else []
             else:
@@ -244,6 +246,10 @@ class Station:
         faults += [f"{lone} receipts in the store without a file"] if lone else []
         expect(not faults, f"{len(faults)} faults: {sorted(faults)[:20]}")
         return found
+
+
+def is_hidden(name):
+    return any(piece.startswith(".") for piece in name.split("/"))
 
 
 def identity(path):
