@@ -1,5 +1,6 @@
 """A Pi's folders and its real sender: what was written there, and what becomes of it."""
 
+import atexit
 import hashlib
 import os
 import random
@@ -38,6 +39,8 @@ class Sender:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env=os.environ | {"SWIFT_BACKTRACE": "enable=no", "NO_COLOR": "1"} | environment)
         self.pid = self.process.pid
+        # However the part ends, nothing of it goes on.
+        atexit.register(self.process.kill)
 
     def said(self):
         return self.log.read_text(errors="replace")
