@@ -62,7 +62,8 @@ final class FileHashing {
     let file: FileDescriptor
     private let fingerprint: Fingerprint
     private var hash: SHA256? = SHA256()
-    private var position: Int64 = 0
+    /// Bytes that are hashed.
+    private(set) var position: Int64 = 0
 
     /// Bytes, when it was opened.
     var size: Int64 { fingerprint.size }

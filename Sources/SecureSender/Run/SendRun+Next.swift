@@ -110,7 +110,10 @@ extension SendRun {
     /// Makes the next files and parts ready, by a bounded amount of work.
     func prepare() {
         if queue.readySmall == nil { take(queue.prepareSmall()) }
-        if queue.readyLarge == nil { take(queue.prepareLarge()) }
+        if queue.readyLarge == nil {
+            take(queue.prepareLarge())
+            tellOfHashing()
+        }
         let size = min(partSize.current, reach.largestPart(settings.partSizes.upperBound))
         for file in inParts where file.hasWork {
             do throws(FileObstacle) {
@@ -128,6 +131,12 @@ extension SendRun {
             leave(path, obstacle)
         }
         return false
+    }
+
+    private func tellOfHashing() {
+        guard let hashing = queue.largeHashing, Uptime.now - lastHashingWord >= .seconds(1) else { return }
+        lastHashingWord = .now
+        report(.hashing(hashing.path, bytes: hashing.position, size: hashing.size))
     }
 
     private func take(_ step: FileQueue.Step) {

@@ -37,6 +37,7 @@ final class SendRun {
     var hasToldClock = false
     var toldCertificates: Set<SendEvent.CertificateHolder> = []
     var lastPartAnswer = Uptime.now
+    var lastHashingWord = Uptime.now
     private var hasConnected = false
     private let start = Uptime.now
 

@@ -117,7 +117,7 @@ extension Transfer {
         // What is lost at the receiver's is sent again, and is no progress a second time.
         guard gained > 0 else { return .goesOn(gained: 0) }
         confirmed = offset
-        (surprises, upload.breaks) = (0, 0)
+        (surprises, upload.breaks, upload.isTimeCorrected) = (0, 0, false)
         return .goesOn(gained: gained)
     }
 
