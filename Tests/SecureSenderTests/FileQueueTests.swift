@@ -53,7 +53,7 @@ struct FileQueueTests {
 
     @Test("does not let small files wait for large ones before them")
     func lanes() throws {
-        var (queue, folder) = try queue([("l1", 1000), ("l2", 2000), ("s1", 1), ("s2", 2)], hashedAtATime: 10)
+        var (queue, folder) = try queue([("l1", 1 << 20), ("l2", 2 << 20), ("s1", 1), ("s2", 2)], hashedAtATime: 10)
         defer { withExtendedLifetime(folder) {} }
         var steps = 0
         var small: [String] = []
