@@ -3,6 +3,9 @@
 // _GNU_SOURCE itself must not be defined here: glibc's structs would then differ from those of the Glibc module.
 #pragma once
 
+// First of all: what of glibc both modules define is then Glibc's for every Swift file, whichever of them it imports first.
+#pragma clang module import SwiftGlibc
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -19,9 +22,6 @@
 #include <sys/timex.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 // O_TMPFILE (open(2)), without _GNU_SOURCE; glibc gives its value, by architecture, under another name.
 #ifndef O_TMPFILE
@@ -148,8 +148,10 @@ static inline int linux_processor_has_aes(void) {
 #elif defined(__arm__)
     return (getauxval(AT_HWCAP2) & (1 << 0) /* HWCAP2_AES */) != 0;
 #elif defined(__x86_64__)
-    unsigned int a, b, c = 0, d;
-    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & (1u << 25)) != 0;
+    // Not <cpuid.h>, whose module takes glibc's structs for its own.
+    unsigned int a = 1, b, c = 0, d;
+    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return (c & (1u << 25)) != 0;
 #else
     return 1;
 #endif
