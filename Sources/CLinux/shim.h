@@ -3,10 +3,8 @@
 // _GNU_SOURCE itself must not be defined here: glibc's structs would then differ from those of the Glibc module.
 #pragma once
 
-// Structs that both define would be those of whichever module Swift meets first; what stands in Swift's own is not read again.
-#if __has_feature(modules)
+// First of all: what of glibc both modules define is then Glibc's for every Swift file, whichever of them it imports first.
 #pragma clang module import SwiftGlibc
-#endif
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,7 +148,7 @@ static inline int linux_processor_has_aes(void) {
 #elif defined(__arm__)
     return (getauxval(AT_HWCAP2) & (1 << 0) /* HWCAP2_AES */) != 0;
 #elif defined(__x86_64__)
-    // Not by cpuid.h: with it come the compiler's own headers, and Swift then finds timespec there instead of in Glibc.
+    // Not <cpuid.h>, whose module takes glibc's structs for its own.
     unsigned int a = 1, b, c = 0, d;
     __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     return (c & (1u << 25)) != 0;

@@ -25,7 +25,7 @@ struct FileQueueTests {
         settings.hashedAtATime = hashedAtATime
         let source = try Folder(opening: folder("data"))
         let scan = try FileScan(of: source, leavingOut: nil)
-        return (FileQueue(ScannedFiles(scan.entries), folder: source, settings: settings), folder)
+        return (FileQueue(FileSource(scan.files, folder: source), folder: source, settings: settings), folder)
     }
 
     /// The names in the order in which they become ready, one step of each lane at a time.

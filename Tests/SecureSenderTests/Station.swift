@@ -45,7 +45,7 @@ struct Station: Sendable {
     var waitingFiles: [String] { folder.files(below: "data") }
     /// Without the note of the last receipt's time.
     var sentFiles: [String] {
-        folder.files(below: "sent_files").filter { $0 != LastReceiptTime.fileName && !$0.hasPrefix(".receiver/") }
+        folder.files(below: "sent_files").filter { $0 != LastReceiptTime.fileName && !$0.hasPrefix(".receiver-") }
     }
 
     /// Runs the built program.

@@ -9,7 +9,7 @@ final class SendRun {
     let settings: SenderSettings
     let folder: Folder
     let report: (SendEvent) -> Void
-    let sentFiles: SentFiles
+    private(set) var sentFiles: SentFiles
 
     var clock: SenderClock
     var pipeline: Pipeline
@@ -114,8 +114,7 @@ extension SendRun {
             return takeFailure("the receiver has no certificate")
         }
         hasConnected = true
-        // Without it the receipts of this connection prove nothing here, and their files stay.
-        if let certificate = channel.peerCertificate { try? KeptCertificates(root: sentFiles.root).keep(certificate) }
+        sentFiles.certificate = channel.peerCertificate
         report(.connected(cipherSuite: channel.cipherSuite))
         warnOfCertificates(receiver: connection.certificateEnd, time: clock.time(at: .now))
         defer { settle(certificateEnd: connection.certificateEnd) }

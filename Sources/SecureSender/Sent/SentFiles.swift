@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import OpenSSL
 import UploadProtocol
 
 /// A file that the receiver holds, and the proof.
@@ -24,6 +25,8 @@ enum MoveOutcome: Hashable, Sendable {
 struct SentFiles {
     let source: Folder
     let root: Folder
+    /// Whose key signed; it is kept with what is moved.
+    var certificate: Certificate?
 
     var note: MoveNote { MoveNote(source: source, root: root) }
 
@@ -41,6 +44,8 @@ struct SentFiles {
             // Another run may move files from elsewhere to this folder.
             let lock = try root.lock()
             defer { withExtendedLifetime(lock) {} }
+            // Without it no receipt can be verified here, and the files stay.
+            if let certificate { try? KeptCertificates(root: root).keep(certificate) }
             var claimed: Set<[UInt8]> = []
             moves.attemptEach { move throws(Move.Obstacle) in try writeReceipt(&move, claimed: &claimed) }
             for move in moves { move.receipt?.startWriting() }

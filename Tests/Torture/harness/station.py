@@ -185,11 +185,11 @@ class Station:
                 found.waiting[self.once(content_digest, path)] += 1
         for path in self.sent.rglob("*") if self.sent.exists() else ():
             name = str(path.relative_to(self.sent))
-            # The certificates that the receipts were signed with.
-            if path.is_dir() or path.parent.name == ".receiver":
+            if path.is_dir():
                 continue
-            if is_hidden(name):
-                found.remains += [name] if name.split("/")[0] not in KEPT else []
+            if path.name.startswith("."):
+                # What it keeps: when the last receipt came, and the certificates that receipts were signed with.
+                found.remains += [name] if path.name != ".last-receipt" and not path.name.startswith(".receiver-") else []
             elif path.suffix == ".sha256":
                 found.lone_receipts += [name] if not path.with_suffix("").exists() else []
             else:
