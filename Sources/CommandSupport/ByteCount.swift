@@ -6,6 +6,7 @@ package struct ByteCount: Hashable, Sendable, ExpressibleByArgument, CustomStrin
 
     private static let units: [String: Int64] = [
         "": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 1_000_000_000, "tb": 1_000_000_000_000,
+        "k": 1_000, "m": 1_000_000, "g": 1_000_000_000, "t": 1_000_000_000_000,
         "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
     ]
 
@@ -23,4 +24,8 @@ package struct ByteCount: Hashable, Sendable, ExpressibleByArgument, CustomStrin
     }
 
     package var description: String { String(bytes) }
+
+    package var defaultValueDescription: String {
+        bytes >= 1 << 20 && bytes.isMultiple(of: 1 << 20) ? "\(bytes >> 20)MiB" : description
+    }
 }

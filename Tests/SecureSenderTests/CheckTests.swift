@@ -35,7 +35,7 @@ struct CheckTests {
         #expect(outcome.exitCode == 0, "\(outcome.errors)")
         #expect(outcome.steps == CheckStep.allCases.dropFirst().map { "ok \($0.rawValue)" })
         #expect(outcome.output.hasSuffix("All is well.\n"))
-        #expect(outcome.output.contains("data: 2 files to send\n"))
+        #expect(outcome.output.contains("data: 2 files\n"))
         #expect(outcome.output.contains("room           12.3 GB at the receiver, for files of at most 1.0 GB\n"))
         #expect(outcome.errors == "")
         #expect(store.all.map { "\($0.method) \($0.target)" } == ["GET /v1/status"])

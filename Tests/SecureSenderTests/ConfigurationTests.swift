@@ -62,6 +62,18 @@ struct ConfigurationFileTests {
         #expect(failure.hint == "it takes a number, or text in quotes")
     }
 
+    @Test("takes one text or several for a list, and true or false without quotes for what is switched on")
+    func kinds() throws {
+        #expect(try parse("exclude = '*.tmp'\nwatch = false").map(\.values) == [["*.tmp"], ["false"]])
+        #expect(try parse("exclude = ['a', 1]").map(\.values) == [["a", "1"]])
+        for (text, hint) in [
+            ("exclude = ['a', ['b']]", "it takes texts in brackets"), ("exclude = true", "it takes texts in brackets"),
+            ("watch = 'true'", "it takes true or false, without quotes"), ("watch = 1", "it takes true or false"),
+        ] {
+            #expect(try failure(Array(text.utf8)).hint?.hasPrefix(hint) == true)
+        }
+    }
+
     @Test("that is no TOML is refused with the line", arguments: ["port = ", "port", "port = 1\nport = 2", "x = \"a"])
     func syntax(text: String) throws {
         let failure = try failure(Array("# first\n\(text)\n".utf8))
@@ -98,6 +110,16 @@ struct EnvironmentSettingsTests {
         #expect(settings.map(\.origin) == ["SECURE_SENDER_PORT", "SECURE_SENDER_SENT_DIR"])
     }
 
+    @Test("that are neither true nor false are refused where they have to be one")
+    func flags() throws {
+        for (text, values) in [("true", ["true"]), ("1", ["true"]), ("No", ["false"])] {
+            #expect(try EnvironmentSettings.read(["SECURE_SENDER_WATCH": text]).map(\.values) == [values])
+        }
+        let error = try refusal { try EnvironmentSettings.read(["SECURE_SENDER_WATCH": "perhaps"]) }
+        #expect(error.message == "SECURE_SENDER_WATCH cannot be used")
+        #expect(error.hint == "it takes true or false")
+    }
+
     @Test("that are none are refused, with the ones that may be meant")
     func unknown() throws {
         let error = try refusal { try EnvironmentSettings.read(["SECURE_SENDER_SENTDIR": "x"]) }
@@ -120,11 +142,11 @@ struct PrecedenceTests {
 
     @Test("is the option, then the environment, then the file, then the default")
     func order() throws {
-        #expect(try command([]).port == 3500)
-        #expect(try command([], file: "port = 1").port == 1)
-        #expect(try command([], file: "port = 1", environment: ["SECURE_SENDER_PORT": "2"]).port == 2)
+        #expect(try command([]).places.port == 3500)
+        #expect(try command([], file: "port = 1").places.port == 1)
+        #expect(try command([], file: "port = 1", environment: ["SECURE_SENDER_PORT": "2"]).places.port == 2)
         let all = try command(["--port", "3"], file: "port = 1", environment: ["SECURE_SENDER_PORT": "2"])
-        #expect(all.port == 3)
+        #expect(all.places.port == 3)
     }
 
     @Test("is for address and folder what is typed, as far as it goes")
@@ -152,9 +174,23 @@ struct PrecedenceTests {
         #expect(variable.message == "SECURE_SENDER_PORT cannot be used")
     }
 
+    @Test("is for lists and for what is switched on the last source that says something, not all of them together")
+    func listsAndFlags() throws {
+        let file = "exclude = ['a', 'b']\nwatch = true"
+        #expect(try command([], file: file).selection.excluded == ["a", "b"])
+        #expect(try command([], file: "exclude = 'a'").selection.excluded == ["a"])
+        #expect(
+            try command([], file: file, environment: ["SECURE_SENDER_EXCLUDE": "c,d"]).selection.excluded == ["c", "d"])
+        #expect(try command(["--exclude", "e"], file: file).selection.excluded == ["e"])
+        #expect(try command(["--exclude=e", "--exclude", "f"], file: file).selection.excluded == ["e", "f"])
+        #expect(try command([], file: file).station.watch)
+        #expect(try !command([], file: file, environment: ["SECURE_SENDER_WATCH": "false"]).station.watch)
+        #expect(try command(["--verbose"], file: "quiet = true").reporting.verbosity == .verbose)
+    }
+
     @Test("may name a value that begins with a hyphen")
     func hyphen() throws {
-        #expect(try command([], file: "sent-dir = '-s'").sentDir == "-s")
+        #expect(try command([], file: "sent-dir = '-s'").places.sentDir == "-s")
     }
 
     @Test("is for a check what it needs of it; all of it is judged")
@@ -162,7 +198,7 @@ struct PrecedenceTests {
         let folder = try TemporaryFolder()
         try folder.write(Array("ip = 'one'\nport = 7".utf8), to: "c.toml")
         let arguments = try CheckCommand.arguments([], environment: ["SECURE_SENDER_CONFIG": folder("c.toml")])
-        #expect(try CheckCommand.parse(arguments).port == 7)
+        #expect(try CheckCommand.parse(arguments).places.port == 7)
         #expect(try CheckCommand.parse(arguments).ip == "one")
     }
 

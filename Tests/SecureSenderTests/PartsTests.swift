@@ -113,7 +113,13 @@ struct PartsTests {
         let outcome = try await station.run(to: receiver.port, settings: Self.settings)
         #expect(outcome.status == .success)
         #expect(
-            outcome.events.contains { if case .sent(_, 10_000, wasThere: true, _) = $0 { true } else { false } })
+            outcome.events.contains {
+                if case .sent(_, let receipt, _) = $0 {
+                    receipt.size == 10_000 && receipt.result == .unchanged
+                } else {
+                    false
+                }
+            })
     }
 
     @Test("are announced again where the receiver has forgotten them")

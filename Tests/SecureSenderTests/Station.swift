@@ -76,7 +76,7 @@ struct RunOutcome: Sendable {
     var failures: [CommandFailure] {
         events.compactMap { if case .failed(let failure, _) = $0 { failure } else { nil } }
     }
-    var sent: [String] { events.compactMap { if case .sent(let path, _, _, _) = $0 { path.description } else { nil } } }
+    var sent: [String] { events.compactMap { if case .sent(let path, _, _) = $0 { path.description } else { nil } } }
     /// Why the run ended early, and how many files it left.
     var gaveUp: (reason: String, files: Int)? {
         for case .gaveUp(let reason, let files, _) in events { return (reason, files) }

@@ -94,7 +94,7 @@ extension Check {
             try SentFolder.open(sentFolder, for: source)
         }
         let scan = try at(.folder) { () throws(CommandFailure) in try look(through: source, leavingOut: target) }
-        let words = "\(CommandOutput.oneLine(folder)): \(counted(scan.files.count, "file")) to send"
+        let words = "\(CommandOutput.oneLine(folder)): \(counted(scan.files.count, "file"))"
         let others = scan.unsendable.count + scan.unreadable.count + scan.immovable.count
         if others > 0 {
             try warn(

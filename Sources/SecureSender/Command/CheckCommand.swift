@@ -13,7 +13,7 @@ struct CheckCommand: ConfigurableCommand {
               $ secure-sender check 192.168.1.20 data_logs
               ok       configuration  of secure-sender.toml
               ok       identity       pi-01, in ., closed to others
-              ok       folder         data_logs: 2 files to send
+              ok       folder         data_logs: 2 files
               ok       sent-files     go to /home/pi/sent_files
               ok       certificate    of pi-01, until Mon, 17 Nov 2036 18:46:33 GMT
               ok       address        192.168.1.20
@@ -34,34 +34,32 @@ struct CheckCommand: ConfigurableCommand {
     @Argument(help: "The folder whose files are to be sent.")
     var dir: String?
 
-    @Option(help: "The port that the receiver listens on.")
-    var port: UInt16 = 3500
-
-    @Option(help: ArgumentHelp("The folder with secret.py, pi.pem and ca.pem; else as for sending.", valueName: "dir"))
-    var identity: String?
-
-    @Option(help: ArgumentHelp("Where sent files are to go; else as for sending.", valueName: "dir"))
-    var sentDir: String?
+    @OptionGroup(title: "Where things are")
+    var places: PlaceOptions
 
     @OptionGroup var configurationFile: ConfigurationOption
 
-    mutating func validate() throws {
-        guard port > 0 else { throw ValidationError("Ports are numbers from 1 to 65535.") }
-    }
+    @Flag(help: "Say everything in JSON, an event a line, for programs.")
+    var json = false
 
     func run() throws {
         guard let ip else { throw CommandFailure.missingArguments(example: "secure-sender check 192.168.1.20") }
+        let report = json ? JSONReport() : nil
         var warnings = 0
         let check = Check(
-            address: ip, port: port, folder: dir, sentFolder: sentDir, identityFolder: identity
+            address: ip, port: places.port, folder: dir, sentFolder: places.sentDir, identityFolder: places.identity
         ) { (finding) throws(CommandFailure) in
             if finding.outcome == .warning { warnings += 1 }
-            try TextCheckReport.say(finding)
+            if let report { report(finding) } else { try TextCheckReport.say(finding) }
         }
         if let file = try configurationFile.find() {
             try check.ok(.configuration, "of \(CommandOutput.oneLine(file.path))")
         }
-        try check.run()
+        do throws(CommandFailure) { try check.run() } catch {
+            report?.fail(error)
+            throw error
+        }
+        guard report == nil else { return }
         CommandOutput.say(warnings == 0 ? "All is well." : "Files can be sent; see \(counted(warnings, "warning")).")
     }
 }

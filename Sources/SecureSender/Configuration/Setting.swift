@@ -22,20 +22,24 @@ struct Setting: Hashable, Sendable {
 
     static let variablePrefix = "SECURE_SENDER_"
 
-    static let all: [Setting] = [
-        Setting(name: "ip", kind: .argument(0)),
-        Setting(name: "dir", kind: .argument(1)),
-        Setting(name: "port", kind: .value),
-        Setting(name: "identity", kind: .value),
-        Setting(name: "sent-dir", kind: .value),
-        Setting(name: "quiet-time", kind: .value),
-    ]
+    /// In the order of the help.
+    static let all: [Setting] =
+        [Setting(name: "ip", kind: .argument(0)), Setting(name: "dir", kind: .argument(1))]
+        + values("port", "identity", "sent-dir")
+        + ["include", "exclude"].map { Setting(name: $0, kind: .list) }
+        + values("quiet-time") + flags("watch") + values("look-every", "every") + flags("wait")
+        + values("limit-rate", "newest-every", "in-flight", "in-parts-above", "give-up-after")
+        + values("keep-sent", "keep-sent-space")
+        + flags("quiet", "verbose", "json", "no-progress")
+
+    private static func values(_ names: String...) -> [Setting] { names.map { Setting(name: $0, kind: .value) } }
+    private static func flags(_ names: String...) -> [Setting] { names.map { Setting(name: $0, kind: .flag) } }
 
     /// Options that are typed: in a file they would be forgotten.
-    static let forOneRun: Set<String> = ["config", "help"]
+    static let forOneRun: Set<String> = ["config", "dry-run", "help"]
 
     /// Those that a check needs too.
-    static let ofConnection = all.filter { ["ip", "dir", "port", "identity", "sent-dir"].contains($0.name) }
+    static let ofConnection = all.filter { ["ip", "dir", "port", "identity", "sent-dir", "json"].contains($0.name) }
 
     static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 

@@ -39,6 +39,8 @@ struct FileList: Sendable {
     /// Each with its length before it, in one byte.
     private var names: [UInt8] = []
     private var folders: [(parent: FolderIndex, name: UInt32)] = []
+    /// Of all that were added.
+    private(set) var bytes: Int64 = 0
     /// Whether some were left out.
     private(set) var isPartial = false
 
@@ -105,6 +107,7 @@ extension FileList {
 
     mutating func add(_ name: String, in folder: FolderIndex, _ fingerprint: Fingerprint) {
         if items.count == Self.mostHeld { leaveOutMiddle() }
+        bytes = bytes.addingReportingOverflow(fingerprint.size).partialValue
         items.append(
             Item(
                 modified: fingerprint.modified.wholeNanoseconds, fingerprint: fingerprint.hashValue, folder: folder,

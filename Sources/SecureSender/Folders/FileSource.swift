@@ -9,6 +9,8 @@ final class FileSource {
     /// Files that changed too late, or went on changing.
     private(set) var beingWrittenCount = 0
 
+    private var bytesGivenOut: Int64 = 0
+
     init(_ list: FileList, folder: Folder) {
         self.list = list
         self.folder = folder
@@ -20,6 +22,9 @@ final class FileSource {
     /// All that were not given out.
     var totalCount: Int { list.count }
 
+    /// Of those that can be given out now; `nil` if that is not known.
+    var bytes: Int64? { list.isPartial || count != totalCount ? nil : max(0, list.bytes - bytesGivenOut) }
+
     /// Whether there was more than one list holds.
     var isPartial: Bool { list.isPartial }
 
@@ -30,6 +35,7 @@ final class FileSource {
         while let file = list.take(end, at: .now) {
             // What its station has taken away is not ours to send.
             guard let status = status(of: file.path) else { continue }
+            bytesGivenOut += Int64(status.st_size)
             if list.quietTime.isOver(for: Fingerprint(status), seenAs: file.fingerprint, at: .now) { return file.path }
             beingWrittenCount += 1
         }

@@ -52,6 +52,9 @@ struct FileQueue {
     /// Files that were not taken yet.
     var count: Int { source.count + again.count + largeWaiting.count + small.count + large.count }
 
+    /// Of all its files; `nil` if that is not known. For before the first is taken.
+    var bytes: Int64? { source.bytes }
+
     /// The next small file, or large one, if it is hashed.
     var readySmall: ReadyFile? { small.ready }
     var readyLarge: ReadyFile? { large.ready }

@@ -43,7 +43,7 @@ extension SendRun {
                 sentCount += 1
                 report(
                     .sent(
-                        path, size: acknowledged.file.size, wasThere: acknowledged.receipt.receipt.result == .unchanged,
+                        path, receipt: acknowledged.receipt.receipt,
                         keptAs: name.utf8.elementsEqual(path.description.utf8) ? nil : name))
             case .changed:
                 fail(path, reason: "\(FileObstacle.changed)")

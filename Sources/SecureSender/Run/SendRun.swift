@@ -61,7 +61,7 @@ final class SendRun {
 
     /// Returns when every file was sent or has failed for this run; throws what ends the run before.
     func run() throws(CommandFailure) -> ExitStatus {
-        report(.started(files: queue.count, receiver: receiver.url, pi: identity.name))
+        report(.started(files: queue.count, bytes: queue.bytes, receiver: receiver.url, pi: identity.name))
         defer {
             if let lastReceipt {
                 LastReceiptTime(folder: sentFiles.root.path)

@@ -5,8 +5,8 @@ import UploadProtocol
 enum SendEvent: Hashable, Sendable {
     enum CertificateHolder: Hashable, Sendable { case pi, receiver }
 
-    /// `files`: as far as is known.
-    case started(files: Int, receiver: String, pi: PiName)
+    /// As far as is known; `bytes` is `nil` if it is not.
+    case started(files: Int, bytes: Int64?, receiver: String, pi: PiName)
     case connecting
     /// `cipherSuite`: as IANA names it.
     case connected(cipherSuite: String)
@@ -17,7 +17,7 @@ enum SendEvent: Hashable, Sendable {
     /// The receiver holds so many bytes of a file in parts for good.
     case reached(UploadPath, bytes: Int64, size: Int64)
     /// `keptAs`: another name below the sent folder, where its own was taken.
-    case sent(UploadPath, size: Int64, wasThere: Bool, keptAs: String?)
+    case sent(UploadPath, receipt: Receipt, keptAs: String?)
     /// `file`: as a path below the folder.
     case failed(CommandFailure, file: String?)
     /// The receiver owes an answer or takes no bytes, for so long by now.
