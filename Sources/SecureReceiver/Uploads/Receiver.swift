@@ -29,9 +29,8 @@ struct Receiver: Sendable {
 
     /// `logger`: the connection's, which knows where it comes from.
     func begin(
-        _ upload: AdmittedUpload, _ logger: Logger, room: Admitted? = nil, turn: UploadTurn? = nil
+        _ upload: AdmittedUpload, _ logger: Logger, room: Admitted, turn: UploadTurn? = nil
     ) throws(Refusal) -> WholeUpload {
-        let room = room ?? limit.admit(upload.pi)
         let kept = turn == nil ? 0 : (try? store.partials.status(of: PartialKey(upload.file))?.offset) ?? 0
         // What was kept of it was counted when it came.
         let charge = try quota.charge(upload.pi, size: upload.size - kept, now: now)
