@@ -1,11 +1,15 @@
 import Dispatch
+import Files
+import Glibc
 import Logging
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
+import OpenSSL
 import TestSupport
 import Testing
 import UploadProtocol
+import UploadStore
 
 @testable import SecureReceiver
 
@@ -58,5 +62,18 @@ struct PipelinedUploadsTests {
             head.headers.add(name: String(line[..<colon]), value: String(line[colon...].dropFirst(2)))
         }
         return [.head(head), .body(ByteBuffer(bytes: request.body)), .end(nil)]
+    }
+
+    @Test("are answered 429 where files run out, whether at a file or at a note", arguments: [EMFILE, ENFILE])
+    func tooManyFiles(code: Int32) throws {
+        let (folder, _, _) = try RunningReceiver.deployment()
+        let (receiver, _) = try Receiver.forTests(in: folder)
+        let file = AnnouncedFile(
+            pi: pi, path: try UploadPath(segments: ["a"]), size: 5, digest: .ofNothing, modified: nil)
+        let error = StoreError.failed(SystemCallError("open", "a", code: code))
+        #expect(receiver.refusal(for: error, file).problem == .tooManyRequests)
+        #expect(receiver.refusal(for: error, PartialKey(file)).problem == .tooManyRequests)
+        let other = StoreError.failed(SystemCallError("open", "a", code: EIO))
+        #expect(receiver.refusal(for: other, PartialKey(file)).problem == .storageFailed)
     }
 }

@@ -186,7 +186,9 @@ extension Receiver {
         }
     }
 
-    private func refusal(for error: StoreError, _ key: PartialKey) -> Refusal {
+    func refusal(for error: StoreError, _ key: PartialKey) -> Refusal {
+        let subject: Logger.Metadata = ["pi": "\(key.pi)", "id": "\(key.id)"]
+        if let refusal = refusal(forPassing: error, subject) { return refusal }
         logger.error(
             "upload not found out about", metadata: ["pi": "\(key.pi)", "id": "\(key.id)", "error": "\(error)"])
         return Refusal(.storageFailed, "The receiver could not read its notes; its log says why.")
