@@ -103,7 +103,7 @@ let package = Package(
                 "CertificateAuthority", "CommandSupport", "MessageSignatures", "OpenSSL", "SecureReceiver",
                 "TestSupport",
                 "UploadProtocol",
-                argumentParser, logging, nioCore, nioPosix, serviceLifecycle,
+                argumentParser, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, serviceLifecycle,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -29,9 +29,8 @@ struct Receiver: Sendable {
 
     /// `logger`: the connection's, which knows where it comes from.
     func begin(
-        _ upload: AdmittedUpload, _ logger: Logger, room: Admitted? = nil, turn: UploadTurn? = nil
+        _ upload: AdmittedUpload, _ logger: Logger, room: Admitted, turn: UploadTurn? = nil
     ) throws(Refusal) -> WholeUpload {
-        let room = room ?? limit.admit(upload.pi)
         let kept = turn == nil ? 0 : (try? store.partials.status(of: PartialKey(upload.file))?.offset) ?? 0
         // What was kept of it was counted when it came.
         let charge = try quota.charge(upload.pi, size: upload.size - kept, now: now)
@@ -97,14 +96,13 @@ struct Receiver: Sendable {
     }
 
     func refusal(for error: StoreError, _ upload: AnnouncedFile) -> Refusal {
+        let subject: Logger.Metadata = ["pi": "\(upload.pi)", "path": "\(upload.path)"]
+        if let refusal = refusal(forPassing: error, subject) { return refusal }
         switch error {
         case .pathConflict:
             logger.notice(
                 "path in use", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "reason": "\(error)"])
             return Refusal(.pathConflict, "\(upload.path) cannot be stored beside what is there.")
-        case .failed(let failure) where failure.code == EMFILE || failure.code == ENFILE:
-            logger.error("too many open files", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)"])
-            return Refusal(.tooManyRequests, "\(Problem.tooManyRequests.title); try again soon.")
         case .failed(let failure) where failure.code == ECANCELED:
             return Refusal(.storageFailed, "The connection was closed while the stored file was read.")
         case .insufficientSpace:
@@ -117,6 +115,13 @@ struct Receiver: Sendable {
                 "file not stored", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
             return Refusal(.storageFailed, "The receiver could not write the file; its log says why.")
         }
+    }
+
+    /// What will be over soon, whatever met it; `nil` for all else.
+    func refusal(forPassing error: StoreError, _ subject: Logger.Metadata) -> Refusal? {
+        guard case .failed(let failure) = error, failure.code == EMFILE || failure.code == ENFILE else { return nil }
+        logger.error("too many open files", metadata: subject)
+        return Refusal(.tooManyRequests, "\(Problem.tooManyRequests.title); try again soon.")
     }
 }
 
