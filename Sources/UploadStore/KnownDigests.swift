@@ -43,7 +43,9 @@ final class KnownDigests: Sendable {
         }
         known.withLock { known in
             // Forgetting costs a reading, never a byte.
-            if known.count >= Self.most { known.removeAll() }
+            if known.count >= Self.most, let oldest = known.min(by: { $0.value.time < $1.value.time })?.key {
+                known[oldest] = nil
+            }
             known[stamp] = Known(digest: digest, time: now)
         }
         return digest
