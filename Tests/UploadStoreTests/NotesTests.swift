@@ -137,6 +137,14 @@ struct NotesTests {
         }
     }
 
+    @Test(
+        "is in use only where its lock says so, and not where a file under somebody's lease would have to be waited for"
+    )
+    func isInUseByItsLock() {
+        let error = SystemCallError("open", "a", code: EWOULDBLOCK)
+        #expect(StoreError(error) == .failed(error))
+    }
+
     @Test("is not made anew under another receiver that has taken the store meanwhile")
     func isTaken() throws {
         let store = try open()
