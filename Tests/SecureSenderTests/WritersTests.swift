@@ -123,34 +123,46 @@ struct YoungFileTests {
         #expect(station.waitingFiles == [])
     }
 
-    @Test("and changes again is left for the next run, which is no failure")
-    func goesOn() async throws {
-        let station = try Station()
-        try station.write("old", to: "old", age: 100)
-        try station.write("future", to: "future", age: -86_400)
-        let receiver = try station.listenHonestly()
-        let outcome = try await station.sendAll(to: receiver.port, settings: Self.settings) { event in
-            // After the folder was looked at.
-            if case .sent = event { try? station.write("future, longer", to: "future", age: -86_400) }
-        }
-        #expect(outcome.status == .success)
-        #expect(outcome.sent == ["old"])
-        #expect(outcome.events.contains(.beingWritten(files: 1)))
-        #expect(outcome.failures == [])
-        #expect(station.waitingFiles == ["future"])
+    /// A look ten seconds ago, with a quiet time of five, at a file from the future.
+    private func source(in folder: TemporaryFolder) throws -> FileSource {
+        try write("content", in: folder)
+        let now = Duration.seconds(Int64(Date().timeIntervalSince1970))
+        let quietTime = QuietTime(.seconds(5), from: .now + .seconds(-10), systemTime: now - .seconds(10))
+        let data = try Folder(opening: folder.path)
+        return FileSource(try FileScan(of: data, leavingOut: nil, quietTime: quietTime).files, folder: data)
     }
 
-    @Test("and is taken away before it is sent is no failure")
-    func gone() async throws {
-        let station = try Station(files: ["a": "1"])
-        try station.write("new", to: "new")
-        let receiver = try station.listenHonestly()
-        let outcome = try await station.sendAll(to: receiver.port, settings: Self.settings) { event in
-            if case .sent = event { unlink(station.folder("data/new")) }
-        }
-        #expect(outcome.status == .success)
-        #expect(outcome.sent == ["a"])
-        #expect(outcome.failures == [])
-        #expect(!outcome.events.contains(.beingWritten(files: 1)))
+    private func write(_ text: String, in folder: TemporaryFolder) throws {
+        try folder.write(Array(text.utf8), to: "file")
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: 86_400)], ofItemAtPath: folder("file"))
+    }
+
+    @Test("is given out once it was quiet")
+    func quiet() throws {
+        let folder = try TemporaryFolder()
+        let source = try source(in: folder)
+        #expect(source.count == 1)
+        #expect(source.next(.oldest)?.description == "file")
+        #expect(source.next(.oldest) == nil)
+        #expect(source.beingWrittenCount == 0)
+    }
+
+    @Test("and changes again is left and counted", arguments: ["longer content", "CONTENT"])
+    func goesOn(text: String) throws {
+        let folder = try TemporaryFolder()
+        let source = try source(in: folder)
+        try write(text, in: folder)
+        #expect(source.next(.oldest) == nil)
+        #expect(source.beingWrittenCount == 1)
+    }
+
+    @Test("and is taken away before it is given out is not counted")
+    func gone() throws {
+        let folder = try TemporaryFolder()
+        let source = try source(in: folder)
+        unlink(folder("file"))
+        #expect(source.next(.oldest) == nil)
+        #expect(source.beingWrittenCount == 0)
     }
 }

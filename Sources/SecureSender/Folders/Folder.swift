@@ -65,7 +65,9 @@ struct Folder: Sendable {
         try file.write(contents)
         try file.synchronize()
         guard renameat(descriptor.number, temporaryName, descriptor.number, name) == 0 else {
-            throw SystemCallError("replace", path(of: name))
+            let error = SystemCallError("replace", path(of: name))
+            try? remove(temporaryName)
+            throw error
         }
         try synchronize()
     }
