@@ -16,6 +16,7 @@
 #include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -155,4 +156,11 @@ static inline int linux_processor_has_aes(void) {
 #else
     return 1;
 #endif
+}
+
+// Columns of the terminal; 0 if it does not say, or is none (ioctl_tty(2)). Here because Swift finds winsize in Glibc's
+// module or in that of its own overlay, depending on which files one compiler process got.
+static inline int linux_terminal_width(int terminal) {
+    struct winsize size;
+    return ioctl(terminal, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }

@@ -23,17 +23,31 @@ struct Setting: Hashable, Sendable {
     static let variablePrefix = "SECURE_SENDER_"
 
     /// In the order of the help.
-    static let all: [Setting] =
-        [Setting(name: "ip", kind: .argument(0)), Setting(name: "dir", kind: .argument(1))]
-        + values("port", "identity", "sent-dir")
-        + ["include", "exclude"].map { Setting(name: $0, kind: .list) }
-        + values("quiet-time") + flags("watch") + values("look-every", "every") + flags("wait")
-        + values("limit-rate", "newest-every", "in-flight", "in-parts-above", "give-up-after")
-        + values("keep-sent", "keep-sent-space")
-        + flags("quiet", "verbose", "json", "no-progress")
-
-    private static func values(_ names: String...) -> [Setting] { names.map { Setting(name: $0, kind: .value) } }
-    private static func flags(_ names: String...) -> [Setting] { names.map { Setting(name: $0, kind: .flag) } }
+    static let all: [Setting] = [
+        Setting(name: "ip", kind: .argument(0)),
+        Setting(name: "dir", kind: .argument(1)),
+        Setting(name: "port", kind: .value),
+        Setting(name: "identity", kind: .value),
+        Setting(name: "sent-dir", kind: .value),
+        Setting(name: "include", kind: .list),
+        Setting(name: "exclude", kind: .list),
+        Setting(name: "quiet-time", kind: .value),
+        Setting(name: "watch", kind: .flag),
+        Setting(name: "look-every", kind: .value),
+        Setting(name: "every", kind: .value),
+        Setting(name: "wait", kind: .flag),
+        Setting(name: "limit-rate", kind: .value),
+        Setting(name: "newest-every", kind: .value),
+        Setting(name: "in-flight", kind: .value),
+        Setting(name: "in-parts-above", kind: .value),
+        Setting(name: "give-up-after", kind: .value),
+        Setting(name: "keep-sent", kind: .value),
+        Setting(name: "keep-sent-space", kind: .value),
+        Setting(name: "quiet", kind: .flag),
+        Setting(name: "verbose", kind: .flag),
+        Setting(name: "json", kind: .flag),
+        Setting(name: "no-progress", kind: .flag),
+    ]
 
     /// Options that are typed: in a file they would be forgotten.
     static let forOneRun: Set<String> = ["config", "dry-run", "help"]

@@ -1,3 +1,4 @@
+import CLinux
 import CommandSupport
 import Glibc
 
@@ -11,9 +12,8 @@ enum Terminal {
 
     /// Columns; a terminal that does not say it has 80.
     static var width: Int {
-        var size = winsize()
-        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-        return Int(size.ws_col)
+        let width = Int(linux_terminal_width(STDERR_FILENO))
+        return width > 0 ? width : 80
     }
 
     /// Puts `line` in the place of what was drawn last.
