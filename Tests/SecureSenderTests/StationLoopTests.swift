@@ -29,7 +29,7 @@ private final class StopSwitch: Sendable {
 extension Station {
     /// Runs a loop in a thread of its own while `body` does something; returns what the loop told and what ended it.
     fileprivate func loop(
-        to port: UInt16, interval: Duration = .seconds(1000), watches: Bool = true,
+        to port: UInt16, interval: Duration = .seconds(20), watches: Bool = true,
         settings: StationSettings = .quick,
         while body: @Sendable (@Sendable @escaping () -> [SendEvent]) async throws -> Void
     ) async throws -> RunOutcome {
