@@ -18,19 +18,24 @@ struct LookSchedule {
     static let shortestInterval: Duration = .seconds(1)
     /// For files that were refused, or are still being written where nobody tells of their end.
     static let retryInterval: Duration = .seconds(30)
-    static let shortestBackOff: Duration = .seconds(5)
-    static let longestBackOff: Duration = .seconds(300)
+    /// After the first look at which nothing could be sent, doubled by each further one.
+    static let defaultBackOff: ClosedRange<Duration> = .seconds(5) ... .seconds(300)
 
     private let interval: Duration
     private let isPlain: Bool
+    private let backOff: ClosedRange<Duration>
     /// 0 ..< 1.
     private let random: () -> Double
     private var failures = 0
 
     /// `interval`: from one look to the next if nothing happens; `isPlain`: whatever happens.
-    init(interval: Duration, isPlain: Bool, random: @escaping () -> Double = { .random(in: 0..<1) }) {
+    init(
+        interval: Duration, isPlain: Bool, backOff: ClosedRange<Duration> = Self.defaultBackOff,
+        random: @escaping () -> Double = { .random(in: 0..<1) }
+    ) {
         self.interval = interval
         self.isPlain = isPlain
+        self.backOff = backOff
         self.random = random
     }
 
@@ -49,7 +54,7 @@ struct LookSchedule {
             return Next(earliest: now + min(Self.retryInterval, interval), latest: now + interval)
         case .failed(let pause):
             failures += 1
-            let most = min(Self.longestBackOff, Self.shortestBackOff * (1 << min(failures - 1, 10)))
+            let most = min(backOff.upperBound, backOff.lowerBound * (1 << min(failures - 1, 10)))
             // Half of it by chance, so that a lab's stations do not all come back together.
             let time = now + max(pause, most / 2 + most / 2 * random())
             return Next(earliest: time, latest: time)

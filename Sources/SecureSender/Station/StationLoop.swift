@@ -18,15 +18,16 @@ final class StationLoop {
 
     /// `watch`: `nil` for a plain period.
     init(
-        _ sender: FolderSender, identityFolder: IdentityFolder, interval: Duration, watch: FolderWatch?,
-        stop: StopSignal, report: @escaping (SendEvent) -> Void
+        _ sender: FolderSender, identityFolder: IdentityFolder, interval: Duration,
+        backOff: ClosedRange<Duration> = LookSchedule.defaultBackOff, watch: FolderWatch?, stop: StopSignal,
+        report: @escaping (SendEvent) -> Void
     ) {
         self.sender = sender
         self.identityFolder = identityFolder
         self.stop = stop
         self.watch = watch
         self.report = report
-        schedule = LookSchedule(interval: interval, isPlain: watch == nil)
+        schedule = LookSchedule(interval: interval, isPlain: watch == nil, backOff: backOff)
         identityVersion = identityFolder.version
     }
 
