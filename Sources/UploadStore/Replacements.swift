@@ -57,14 +57,17 @@ final class Replacements: Sendable {
 
     /// After an error the replacement is undone if no final name was touched yet; else it is kept to be finished.
     func carryOut(_ replacement: Replacement) throws {
+        let directory: Directory
         do {
+            // Held until the end: what is done must not stay noted because the folder cannot be looked up once more.
+            directory = try self.directory
             try keepEarlierVersion(replacement)
             try exchange(replacement)
         } catch {
             abandon(replacement)
             throw error
         }
-        discard(replacement)
+        discard(replacement, in: directory)
         observe(.intentRemoved)
     }
 
@@ -79,9 +82,9 @@ final class Replacements: Sendable {
     }
 
     /// Takes the intent back, and its files with it.
-    func discard(_ replacement: Replacement) {
+    func discard(_ replacement: Replacement, in held: Directory? = nil) {
         // What cannot be removed now goes at the next start: without its files an intent asks for nothing.
-        if let directory = try? directory {
+        if let directory = held ?? (try? directory) {
             try? directory.remove(replacement.intentName)
             try? directory.remove(replacement.contentName)
             try? directory.remove(replacement.receiptName)
