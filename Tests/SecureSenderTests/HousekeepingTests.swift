@@ -200,8 +200,7 @@ struct TidyingRunTests {
         #expect(station.sentFiles.count == 4)
         let options = ["--keep-sent-space", "0"]
         let listed = try await station.send(to: receiver.port, options + ["--dry-run"])
-        // Whichever of them the receiver had first.
-        for line in ["\n  a\n", "\n  b\n", "\n2 files, with their receipts "] { #expect(listed.output.contains(line)) }
+        #expect(listed.output.contains("\n  a\n  b\n2 files, with their receipts "))
         #expect(station.sentFiles.count == 4)
         let tidied = try await station.send(to: receiver.port, options)
         #expect(tidied.output.contains("2 sent files removed, "))

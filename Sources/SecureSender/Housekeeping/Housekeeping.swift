@@ -122,7 +122,12 @@ extension Housekeeping {
     }
 
     private func sortCandidates() {
-        candidates.sort { $0.changed < $1.changed }
+        // Many are moved within one tick of the kernel's clock; a folder gives its names in any order.
+        candidates.sort { left, right in
+            guard left.changed == right.changed else { return left.changed < right.changed }
+            guard left.parents == right.parents else { return left.parents.lexicographicallyPrecedes(right.parents) }
+            return left.name < right.name
+        }
         candidates.removeLast(max(0, candidates.count - Self.mostAtOnce))
     }
 }
