@@ -103,6 +103,12 @@ enum Prerequisites {
                 "\(path) cannot be used", reason: "another receiver has it open",
                 hint: "stop that one (see `ss -ltnp`), or give each its own folder with --store.",
                 exitCode: .configuration)
+        } catch .obstructed(let obstacle) {
+            throw CommandFailure(
+                "\(path) cannot be used",
+                reason: "\(obstacle.path) is not the \(obstacle.wanted) that the receiver keeps there",
+                hint: "find out whose it is, and move it away; the receiver makes its own anew.",
+                exitCode: .configuration)
         } catch {
             throw CommandFailure(message, reason: "\(error)", hint: hint, exitCode: .configuration)
         }
