@@ -147,6 +147,33 @@ struct NotesTests {
     }
 
     @Test(
+        "says what has the name of a folder of its own, at the start and later, and goes on when that is gone",
+        arguments: [Obstacle.file, .link, .fifo], ["", "tmp", "replacing", "partials", "partials/pi-01"])
+    func folderIsNone(obstacle: Obstacle, name: String) throws {
+        for features in UnderWayTests.features {
+            let path = try put(obstacle, at: name)
+            let error = StoreError.obstructed(PathConflict(path: path, wanted: .folder))
+            // One Pi's alone keeps no store from being opened.
+            if name != "partials/pi-01" { #expect(throws: error) { try open(features) } }
+            try FileManager.default.removeItem(atPath: path)
+
+            let store = try open(features)
+            let upload = { (content: String) in
+                try store.put(content.utf8, "a")
+                try store.put("newer than \(content)".utf8, "a")
+                _ = try store.partials.create(UploadStore.announced(Self.content, "b"))
+            }
+            try upload("one")
+            _ = try put(obstacle, at: name)
+            #expect(throws: error) { try upload("two") }
+            try FileManager.default.removeItem(atPath: path)
+            try upload("two")
+            #expect(folder.files(below: "outside").allSatisfy { $0 == "file" })
+            try FileManager.default.removeItem(atPath: folder("received_files/pi-01"))
+        }
+    }
+
+    @Test(
         "sets aside a folder that lies where a file of its own goes, and what is in it stays", arguments: [false, true])
     func setsAside(isNote: Bool) throws {
         let store = try open()
