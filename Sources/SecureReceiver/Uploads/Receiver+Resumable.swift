@@ -189,8 +189,8 @@ extension Receiver {
     }
 
     private func refusal(for error: StoreError, _ key: PartialKey) -> Refusal {
-        logger.error(
-            "upload not found out about", metadata: ["pi": "\(key.pi)", "id": "\(key.id)", "error": "\(error)"])
+        refusals.log(
+            .error, "upload not found out about", of: key.pi, ["id": "\(key.id)", "error": "\(error)"], to: logger)
         return Refusal(.storageFailed, "The receiver could not read its notes; its log says why.")
     }
 }

@@ -20,6 +20,7 @@ struct Receiver: Sendable {
     let logger: Logger
     let turns = UploadTurns()
     let completed = CompletedUploads()
+    let refusals = RefusalLog()
 
     /// Seconds since 1970.
     var now: Int64 { Int64(time(nil)) }
@@ -90,31 +91,35 @@ struct Receiver: Sendable {
     }
 
     func response(to refusal: Refusal, _ pi: PiName, _ logger: Logger) -> Response {
-        logger.notice(
-            "request refused",
-            metadata: ["pi": "\(pi)", "code": "\(refusal.problem.code)", "detail": "\(refusal.detail)"])
+        log(refusal, pi, logger)
         return Response(refusal, pi: pi)
     }
 
+    func log(_ refusal: Refusal, _ pi: PiName?, _ logger: Logger) {
+        refusals.log(
+            .notice, "request refused", of: pi,
+            ["code": "\(refusal.problem.code)", "detail": "\(refusal.detail)"], to: logger)
+    }
+
     func refusal(for error: StoreError, _ upload: AnnouncedFile) -> Refusal {
+        func log(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata = [:]) {
+            refusals.log(
+                level, message, of: upload.pi, metadata.merging(["path": "\(upload.path)"]) { $1 }, to: logger)
+        }
         switch error {
         case .pathConflict:
-            logger.notice(
-                "path in use", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "reason": "\(error)"])
+            log(.notice, "path in use", ["reason": "\(error)"])
             return Refusal(.pathConflict, "\(upload.path) cannot be stored beside what is there.")
         case .failed(let failure) where failure.code == EMFILE || failure.code == ENFILE:
-            logger.error("too many open files", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)"])
+            log(.error, "too many open files")
             return Refusal(.tooManyRequests, "\(Problem.tooManyRequests.title); try again soon.")
         case .failed(let failure) where failure.code == ECANCELED:
             return Refusal(.storageFailed, "The connection was closed while the stored file was read.")
         case .insufficientSpace:
-            logger.error(
-                "not enough space",
-                metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "size": "\(upload.size)"])
+            log(.error, "not enough space", ["size": "\(upload.size)"])
             return Refusal(.insufficientStorage, "The receiver has no room for \(upload.size) bytes.")
         default:
-            logger.error(
-                "file not stored", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
+            log(.error, "file not stored", ["error": "\(error)"])
             return Refusal(.storageFailed, "The receiver could not write the file; its log says why.")
         }
     }
