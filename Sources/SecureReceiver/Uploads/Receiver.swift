@@ -79,7 +79,12 @@ struct Receiver: Sendable {
 
     /// What `work` with the store comes to, off the event loop.
     func response(about file: AnnouncedFile, _ logger: Logger, _ work: () throws -> Response) -> Response {
-        do { return try work() } catch let error as StoreError {
+        do { return try work() } catch StoreError.failed(let failure) where failure.code == ECANCELED {
+            refusals.log(
+                .notice, "sender left while its stored file was read", of: file.pi,
+                ["path": "\(file.path)", "size": .stringConvertible(file.size)], to: logger)
+            return Response(.noLongerAwaited, pi: file.pi)
+        } catch let error as StoreError {
             return response(to: refusal(for: error, file), file.pi, logger)
         } catch let refusal as Refusal {
             return response(to: refusal, file.pi, logger)
@@ -113,8 +118,6 @@ struct Receiver: Sendable {
         case .failed(let failure) where failure.code == EMFILE || failure.code == ENFILE:
             log(.error, "too many open files")
             return Refusal(.tooManyRequests, "\(Problem.tooManyRequests.title); try again soon.")
-        case .failed(let failure) where failure.code == ECANCELED:
-            return Refusal(.storageFailed, "The connection was closed while the stored file was read.")
         case .insufficientSpace:
             log(.error, "not enough space", ["size": "\(upload.size)"])
             return Refusal(.insufficientStorage, "The receiver has no room for \(upload.size) bytes.")
