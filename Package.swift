@@ -11,6 +11,7 @@ let strict: [SwiftSetting] = [
 ]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let tomlKit: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -36,6 +37,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Of version 0: the next minor one may break it.
+        .package(url: "https://github.com/LebJe/TOMLKit", .upToNextMinor(from: "0.6.0")),
     ],
     targets: [
         // The system's OpenSSL, with shims for what the importer cannot see.
@@ -67,6 +70,7 @@ let package = Package(
             name: "SecureSender",
             dependencies: [
                 "CLinux", "CommandSupport", "Files", "MessageSignatures", "OpenSSL", "UploadProtocol", argumentParser,
+                tomlKit,
             ],
             swiftSettings: strict),
         // Stores uploads durably, with their receipts and earlier versions; knows nothing of the network.
@@ -99,7 +103,7 @@ let package = Package(
                 "CertificateAuthority", "CommandSupport", "MessageSignatures", "OpenSSL", "SecureReceiver",
                 "TestSupport",
                 "UploadProtocol",
-                argumentParser, logging, nioCore, nioPosix, serviceLifecycle,
+                argumentParser, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, serviceLifecycle,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -124,7 +128,7 @@ let package = Package(
             name: "SecureSenderTests",
             dependencies: [
                 "CertificateAuthority", "CommandSupport", "Files", "MessageSignatures", "OpenSSL", "SecureSender",
-                "TestSupport", "UploadProtocol",
+                "TestSupport", "UploadProtocol", argumentParser,
             ],
             swiftSettings: strict),
     ],

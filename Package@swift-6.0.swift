@@ -9,6 +9,7 @@ let strict: [SwiftSetting] = [
 ]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let tomlKit: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
 
 let package = Package(
     name: "secure-upload",
@@ -17,7 +18,9 @@ let package = Package(
         .executable(name: "secure-sender", targets: ["SecureSender"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Of version 0: the next minor one may break it.
+        .package(url: "https://github.com/LebJe/TOMLKit", .upToNextMinor(from: "0.6.0")),
     ],
     targets: [
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
@@ -39,6 +42,7 @@ let package = Package(
             name: "SecureSender",
             dependencies: [
                 "CLinux", "CommandSupport", "Files", "MessageSignatures", "OpenSSL", "UploadProtocol", argumentParser,
+                tomlKit,
             ],
             swiftSettings: strict),
         // Temporary folders, test authorities and running programs, for all tests.
@@ -68,7 +72,7 @@ let package = Package(
             name: "SecureSenderTests",
             dependencies: [
                 "CertificateAuthority", "CommandSupport", "Files", "MessageSignatures", "OpenSSL", "SecureSender",
-                "TestSupport", "UploadProtocol",
+                "TestSupport", "UploadProtocol", argumentParser,
             ],
             swiftSettings: strict),
     ],

@@ -3,13 +3,22 @@
 // _GNU_SOURCE itself must not be defined here: glibc's structs would then differ from those of the Glibc module.
 #pragma once
 
+// First of all: what of glibc both modules define is then Glibc's for every Swift file, whichever of them it imports first.
+#pragma clang module import SwiftGlibc
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <linux/stat.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <sys/xattr.h>
@@ -63,6 +72,68 @@ static inline int linux_rename_new(int from_directory, const char *from, int to_
     return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, 1 /* RENAME_NOREPLACE */);
 }
 
+// fcntl(2), F_SETLEASE: 0 if nobody has the file open for writing, which is then ours until it is released; else EAGAIN.
+// The file has to be open for reading alone.
+static inline int linux_take_read_lease(int file) {
+    return fcntl(file, 1024 /* F_SETLEASE */, F_RDLCK);
+}
+
+static inline int linux_release_lease(int file) {
+    return fcntl(file, 1024 /* F_SETLEASE */, F_UNLCK);
+}
+
+// Whether another computer may have the file open without this kernel's knowledge: NFS, SMB and AFS, by their numbers in
+// linux/magic.h and, of SMB, in the kernel's fs/smb/client.
+static inline int linux_is_shared_over_network(int file) {
+    struct statfs status;
+    if (fstatfs(file, &status) != 0) return 1;
+    switch ((unsigned)status.f_type) {
+    case 0x6969: case 0x517B: case 0xFF534D42: case 0xFE534D42: case 0x5346414F: case 0x6B414653: return 1;
+    default: return 0;
+    }
+}
+
+// statx(2): whether the file or folder is immutable or only to be appended to (chattr(1)), so that neither it nor, of a
+// folder, what is in it can be moved. 0 where that cannot be told.
+static inline int linux_is_pinned(int file) {
+    struct statx status;
+    memset(&status, 0, sizeof status);
+    if (syscall(SYS_statx, file, "", 0x1000 /* AT_EMPTY_PATH */, 0, &status) != 0) return 0;
+    return (status.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0;
+}
+
+// inotify(7): a descriptor that tells of changes in folders.
+static inline int linux_watch_open(void) {
+    return inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+}
+
+// Adds a folder, by its descriptor: files that are complete, new names, and the folder's own end.
+static inline int linux_watch_add(int watch, int folder) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", folder);
+    return inotify_add_watch(
+        watch, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
+}
+
+// signalfd(2) of SIGTERM and SIGINT, which do nothing else from then on.
+static inline int linux_stop_signals(void) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0) return -1;
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+// They end the program again.
+static inline void linux_unblock_stop_signals(void) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
 // adjtimex(2): whether the kernel holds its clock for synchronised.
 static inline int linux_clock_is_synchronised(void) {
     struct timex query;
@@ -71,13 +142,25 @@ static inline int linux_clock_is_synchronised(void) {
     return state != -1 && state != TIME_ERROR && (query.status & STA_UNSYNC) == 0;
 }
 
-// Whether the processor has AES instructions (getauxval(3)). Only ARM processors of today lack them: the one of a Pi 4 does.
+// Whether the processor has AES instructions (getauxval(3), CPUID). The one of a Pi 4 lacks them.
 static inline int linux_processor_has_aes(void) {
 #if defined(__aarch64__)
     return (getauxval(AT_HWCAP) & (1 << 3) /* HWCAP_AES */) != 0;
 #elif defined(__arm__)
     return (getauxval(AT_HWCAP2) & (1 << 0) /* HWCAP2_AES */) != 0;
+#elif defined(__x86_64__)
+    // Not <cpuid.h>, whose module takes glibc's structs for its own.
+    unsigned int a = 1, b, c = 0, d;
+    __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    return (c & (1u << 25)) != 0;
 #else
     return 1;
 #endif
+}
+
+// Columns of the terminal; 0 if it does not say, or is none (ioctl_tty(2)). Here because Swift finds winsize in Glibc's
+// module or in that of its own overlay, depending on which files one compiler process got.
+static inline int linux_terminal_width(int terminal) {
+    struct winsize size;
+    return ioctl(terminal, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }

@@ -4,15 +4,16 @@ import Glibc
 extension ParsableCommand {
     /// What `main()` of each command does: parses, runs, prints a failure in our form and ends with its exit code.
     /// `preparing` comes before the run, and not where help is all that is asked for.
-    /// `finishing` comes after it.
+    /// `finishing` comes after it. `arguments`: by default the program's.
     package static func runToExit(
-        preparing: () throws -> Void = {}, finishing: () throws -> Void = {}
+        _ arguments: @autoclosure () throws -> [String]? = nil, preparing: () throws -> Void = {},
+        finishing: () throws -> Void = {}
     ) -> Never {
         occupyStandardDescriptors()
         // A reader that went away (`| head`) must not end the work half way.
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(arguments())
             try preparing()
             try command.run()
             try finishing()

@@ -32,6 +32,17 @@ package enum CommandOutput {
             hint: "see where it goes: is that disk full?", exitCode: .ioError)
     }
 
+    /// A line for programs, which holds what we made alone: nothing is escaped.
+    package static func sayForPrograms(_ line: String) {
+        guard let code = write(bytes: Array("\(line)\n".utf8), to: STDOUT_FILENO), code != EPIPE else { return }
+        lostOutput.withLock { $0 = $0 ?? code }
+    }
+
+    /// To the terminal of standard error, as it is.
+    package static func draw(_ text: String) {
+        write(bytes: Array(text.utf8), to: STDERR_FILENO)
+    }
+
     package static func complain(_ failure: CommandFailure) {
         write(failure.description, to: STDERR_FILENO)
     }
@@ -76,7 +87,8 @@ package enum CommandOutput {
         return printable(line.count > limit ? "\(line.prefix(limit))…" : line)
     }
 
-    private static func isHostile(_ scalar: Unicode.Scalar) -> Bool {
+    /// Whether it could move a terminal's cursor or turn its text around.
+    package static func isHostile(_ scalar: Unicode.Scalar) -> Bool {
         (scalar.properties.generalCategory == .control && scalar != "\n") || scalar.properties.isBidiControl
     }
 }

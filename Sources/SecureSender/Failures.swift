@@ -3,9 +3,14 @@ import UploadProtocol
 
 /// The messages that scripts and people look for, word for word at the start of the line.
 extension CommandFailure {
-    static let missingArguments = CommandFailure(
-        "Missing arguments", reason: "the receiver's address and the folder to send are needed",
-        hint: "for example: secure-sender 192.168.1.20 data_logs", exitCode: .usage)
+    static let missingArguments = missingArguments(
+        "the receiver's address and the folder to send are needed", example: "secure-sender 192.168.1.20 data_logs")
+
+    static func missingArguments(
+        _ reason: String = "the receiver's address is needed", example: String
+    ) -> CommandFailure {
+        CommandFailure("Missing arguments", reason: reason, hint: "for example: \(example)", exitCode: .usage)
+    }
 
     static func notADirectory(_ folder: String, reason: String) -> CommandFailure {
         CommandFailure(
@@ -56,5 +61,13 @@ extension CommandFailure {
         CommandFailure(
             "Sent files cannot be moved to \(CommandOutput.oneLine(folder))", reason: reason,
             hint: "\(hint); nothing has been sent", exitCode: .cannotCreate)
+    }
+
+    /// Of the folder that is sent, or of one inside of it.
+    static func immovable(_ folder: String, _ obstacle: FolderObstacle) -> CommandFailure {
+        let folder = CommandOutput.oneLine(folder)
+        return CommandFailure(
+            "Files cannot be moved out of \(folder)", reason: "\(obstacle)",
+            hint: "\(obstacle.wayOut(folder)); nothing of it has been sent", exitCode: .cannotCreate)
     }
 }

@@ -20,8 +20,8 @@ package final class IncomingUpload: Sendable {
 
     private struct Progress: ~Copyable {
         var received: Int64
-        /// `nil` once the digest is known.
-        var hash: SHA256?
+        var hash: SHA256
+        /// Once all has come.
         var digest: SHA256Digest?
         var unwritten: Int64 = 0
         /// Bytes that are promised to it and not written yet.
@@ -78,7 +78,7 @@ package final class IncomingUpload: Sendable {
                 if error.code != ENOSPC, error.code != EDQUOT { progress.isDamaged = true }
                 throw StoreError(error, needed: size)
             }
-            progress.hash?.update(bytes)
+            progress.hash.update(bytes)
             progress.received += count
             progress.unwritten += count
             let released = min(count, progress.reserved)
@@ -97,20 +97,15 @@ package final class IncomingUpload: Sendable {
     package func finish() -> SHA256Digest {
         progress.withLock { progress in
             if let digest = progress.digest { return digest }
-            let digest = progress.hash.take()?.finish() ?? .ofNothing
+            let digest = progress.hash.copy().finish()
             progress.digest = digest
             return digest
         }
     }
 
-    /// What has been taken so far; `nil` after `finish()`.
-    var runningHash: RunningHash? {
-        progress.withLock { progress in
-            guard let hash = progress.hash.take() else { return nil }
-            let running = RunningHash(hash.copy(), offset: progress.received)
-            progress.hash = consume hash
-            return running
-        }
+    /// What has been taken so far.
+    var runningHash: RunningHash {
+        progress.withLock { RunningHash($0.hash.copy(), offset: $0.received) }
     }
 
     /// Forgets what came behind an earlier point.

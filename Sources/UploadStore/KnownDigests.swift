@@ -6,29 +6,16 @@ import Synchronization
 /// Digests of files that were read lately and are as they were: to announce a file takes a few hundred bytes, and not each time is
 /// one of gigabytes to be read for it.
 ///
-/// What changes through the file system has another version afterwards. What the disk itself loses does not: so no digest is
+/// What changes through the file system has another stamp afterwards. What the disk itself loses does not: so no digest is
 /// believed for long.
 final class KnownDigests: Sendable {
-    /// What differs after a write, a truncation, a rename or a link; the time of the last change cannot be set (stat(3type)).
-    private struct Version: Hashable {
-        private let numbers: [Int]
-
-        init(_ status: stat) {
-            let (modified, changed) = (status.st_mtim, status.st_ctim)
-            numbers = [
-                Int(bitPattern: UInt(status.st_dev)), Int(bitPattern: UInt(status.st_ino)), Int(status.st_size),
-                modified.tv_sec, modified.tv_nsec, changed.tv_sec, changed.tv_nsec,
-            ]
-        }
-    }
-
     private struct Known {
         let digest: SHA256Digest
         /// When its reading began, in seconds since 1970.
         let time: Int64
     }
 
-    private let known = Mutex<[Version: Known]>([:])
+    private let known = Mutex<[FileStamp: Known]>([:])
     private let clock: @Sendable () -> Int64
 
     /// In seconds: damage that the disk does is noticed after that.
@@ -45,19 +32,21 @@ final class KnownDigests: Sendable {
     func digest(
         of file: StoredFile, progress: (Int) throws(SystemCallError) -> Void
     ) throws(SystemCallError) -> SHA256Digest {
-        let (version, now) = (Version(file.status), clock())
-        if let known = known.withLock({ $0[version] }), (0..<Self.lifetime).contains(now - known.time) {
+        let (stamp, now) = (FileStamp(file.status), clock())
+        if let known = known.withLock({ $0[stamp] }), (0..<Self.lifetime).contains(now - known.time) {
             return known.digest
         }
         let digest = try file.digest(progress: progress)
-        guard now - Int64(file.status.st_ctim.tv_sec) >= Self.unsettled, Version(try file.file.status()) == version
+        guard now - Int64(file.status.st_ctim.tv_sec) >= Self.unsettled, FileStamp(try file.file.status()) == stamp
         else {
             return digest
         }
         known.withLock { known in
             // Forgetting costs a reading, never a byte.
-            if known.count >= Self.most { known.removeAll() }
-            known[version] = Known(digest: digest, time: now)
+            if known.count >= Self.most, let oldest = known.min(by: { $0.value.time < $1.value.time })?.key {
+                known[oldest] = nil
+            }
+            known[stamp] = Known(digest: digest, time: now)
         }
         return digest
     }

@@ -7,7 +7,7 @@ import Synchronization
 /// What somebody removes of it by hand, or moves away, is made anew when it is wanted next: only uploads that are under way
 /// need what was in it. The lock too, or a second receiver could open the store beside this one.
 final class Notes: Sendable {
-    enum Folder: String, CaseIterable {
+    enum Folder: String {
         case temporary = "tmp"
         case creating, replacing
     }
@@ -15,6 +15,8 @@ final class Notes: Sendable {
     /// Below the store's root.
     static let name = ".receiver"
     private static let lockName = "lock"
+    /// By which its error is known.
+    static let lockOperation = "lock"
 
     private struct Held<Item: Sendable>: Sendable {
         let item: Item
@@ -24,7 +26,21 @@ final class Notes: Sendable {
     private struct State {
         /// Held locked as long as the store is open.
         var lock: Held<FileDescriptor>
-        var folders: [Folder: Held<Directory>]
+        var folders: Folders
+    }
+
+    private struct Folders {
+        let temporary: Held<Directory>
+        let creating: Held<Directory>
+        let replacing: Held<Directory>
+
+        subscript(folder: Folder) -> Held<Directory> {
+            switch folder {
+            case .temporary: temporary
+            case .creating: creating
+            case .replacing: replacing
+            }
+        }
     }
 
     private let root: Directory
@@ -46,7 +62,7 @@ final class Notes: Sendable {
 
     func folder(_ folder: Folder) throws(SystemCallError) -> Directory {
         let (held, lock) = state.withLock { ($0.folders[folder], $0.lock) }
-        if let held, try isStill(held, folder.rawValue) {
+        if try isStill(held, folder.rawValue) {
             // Each upload asks for the temporary one: often enough.
             let isLocked = try folder == .temporary ? isStill(lock, Self.lockName) : true
             if isLocked { return held.item }
@@ -71,21 +87,20 @@ final class Notes: Sendable {
             if try !isStill(state.lock, Self.lockName) { state.lock = try Self.lock(notes, of: root) }
             let earlier = state.folders[folder]
             state.folders = try Self.folders(notes, of: root)
-            guard let made = state.folders[folder] else { preconditionFailure("all of them were made") }
-            return (made.item, earlier?.status.isSameFile(as: made.status) != true)
+            let made = state.folders[folder]
+            return (made.item, !earlier.status.isSameFile(as: made.status))
         }
         if isNews { warn(.notesMadeAnew(root.path(of: Self.name))) }
         return made
     }
 
-    private static func folders(_ notes: Directory, of root: Directory) throws(SystemCallError) -> [Folder: Held<
-        Directory
-    >] {
-        var folders: [Folder: Held<Directory>] = [:]
-        for folder in Folder.allCases {
+    private static func folders(_ notes: Directory, of root: Directory) throws(SystemCallError) -> Folders {
+        func made(_ folder: Folder) throws(SystemCallError) -> Held<Directory> {
             let directory = try notes.makeNotes(folder.rawValue)
-            folders[folder] = Held(item: directory, status: try directory.file.status())
+            return Held(item: directory, status: try directory.file.status())
         }
+        let folders = Folders(
+            temporary: try made(.temporary), creating: try made(.creating), replacing: try made(.replacing))
         try notes.synchronize()
         try root.synchronize()
         return folders
@@ -102,7 +117,9 @@ final class Notes: Sendable {
             file = try notes.open(lockName, O_RDWR | O_NONBLOCK)
             result = lockNow(file)
         }
-        guard result == 0 else { throw SystemCallError("lock", errno == EWOULDBLOCK ? root.path : file.path) }
+        guard result == 0 else {
+            throw SystemCallError(lockOperation, errno == EWOULDBLOCK ? root.path : file.path)
+        }
         return Held(item: file, status: try file.status())
     }
 

@@ -36,6 +36,13 @@ final class SpaceReservations: Sendable {
         }
     }
 
+    /// Bytes that `reserve` would grant.
+    func available(for pi: PiName) throws(StoreError) -> Int64 {
+        let free = try freeSpace()
+        let unpromised = promised.withLock { free - Self.counted($0, against: pi, free: free) }
+        return max(unpromised, min(free, Self.alwaysTried))
+    }
+
     func release(_ size: Int64, for pi: PiName) {
         promised.withLock { promised in
             let left = promised[pi, default: 0] - size

@@ -19,8 +19,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case failed(SystemCallError)
 
     init(_ error: SystemCallError, needed: Int64 = 0) {
-        // Only the store's lock is not waited for.
-        if error.code == EWOULDBLOCK {
+        // To open a file under a lease without waiting gives that code as well (fcntl(2)).
+        if error.code == EWOULDBLOCK, error.operation == Notes.lockOperation {
             self = .inUse(error.path)
             return
         }

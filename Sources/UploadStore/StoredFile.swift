@@ -31,15 +31,7 @@ struct StoredFile {
 
     /// `progress`: told of bytes as they are read; ends the reading if it throws.
     func digest(progress: (Int) throws(SystemCallError) -> Void) throws(SystemCallError) -> SHA256Digest {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
-        defer { buffer.deallocate() }
-        var hash = SHA256()
-        while true {
-            let count = try file.read(into: buffer)
-            if count == 0 { return hash.finish() }
-            hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            try progress(count)
-        }
+        try RunningHash(reading: file, progress: progress).copy.finish()
     }
 }
 

@@ -104,6 +104,11 @@ extension UploadStore {
             holding: ReceiptFile(signed, digest: digest, name: place.name).contents)
         let replacement = try replacements.prepare(place, digest: digest, content: content, receipt: receiptFile)
         try replacements.carryOut(replacement)
+        // Who removes the store's own folder meanwhile takes the new content with it, and leaves nothing to be carried out.
+        let folder = try tree.durable(place.folder)
+        guard let stored = try folder.status(of: place.name), stored.isSameFile(as: try content.file.status()) else {
+            throw SystemCallError("replace", folder.path(of: place.name), code: ENOENT)
+        }
         return signed
     }
 }

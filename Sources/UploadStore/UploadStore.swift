@@ -92,6 +92,9 @@ package final class UploadStore: Sendable {
         }
     }
 
+    /// Bytes that an upload of `pi` may have now.
+    package func availableSpace(for pi: PiName) throws(StoreError) -> Int64 { try reservations.available(for: pi) }
+
     /// Bytes promised to uploads under way that they have not written yet.
     package var reservedSpace: Int64 { reservations.total }
 

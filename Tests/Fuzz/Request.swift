@@ -30,6 +30,7 @@ private func check(_ decision: Admission.Decision, _ head: RequestHead) {
     precondition(head.authority == "127.0.0.1:3500")
     switch decision {
     case .answer: break
+    case .status: preconditionFailure("pi-01 signed no question for the status")
     case .upload(let upload):
         precondition(head.method == "PUT")
         check(upload.file)

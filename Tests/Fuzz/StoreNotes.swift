@@ -22,6 +22,7 @@ private func check(_ note: PartialNote?) {
     guard let note else { return }
     precondition(PartialNote(parsing: note.contents) == note)
     precondition(note.file.size >= 0 && (0...note.file.size).contains(note.entry.offset))
+    precondition(note.entry.sequence >= 0 && note.entry.time >= 0)
     let next = PartialNote.Entry(
         sequence: note.entry.sequence + 1, offset: note.entry.offset, time: note.entry.time + PartialLimits().lifetime)
     precondition(PartialNote(parsing: PartialNote(file: note.file, entry: next).contents)?.entry == next)

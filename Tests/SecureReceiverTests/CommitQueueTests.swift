@@ -59,6 +59,24 @@ struct CommitQueueTests {
         #expect(done == Array(0..<500))
     }
 
+    @Test("lets go of what a piece of work held when that is done, though its thread goes on with the next")
+    func letsGo() async throws {
+        let commits = CommitQueue(threads: 1)
+        let isLetGo = Atomic(false)
+        let wasLetGo = Atomic(false)
+        let goOn = DispatchSemaphore(value: 0)
+        submit(holding: Resource { isLetGo.store(true, ordering: .relaxed) }, to: commits) { goOn.wait() }
+        commits.run(for: other) { wasLetGo.store(isLetGo.load(ordering: .relaxed), ordering: .relaxed) }
+        goOn.signal()
+        try await commits.stop()
+        let before = wasLetGo.load(ordering: .relaxed)
+        #expect(before)
+    }
+
+    private func submit(holding resource: Resource, to commits: CommitQueue, _ work: @escaping CommitQueue.Work) {
+        commits.run(for: busy) { withExtendedLifetime(resource) { work() } }
+    }
+
     @Test("still does what comes after it was stopped")
     func worksOn() async throws {
         let commits = CommitQueue(threads: 2)
@@ -72,7 +90,7 @@ struct CommitQueueTests {
     @Test("does nothing about a file whose announcement nobody waits for any more", arguments: [true, false])
     func skipsWhatNobodyWaitsFor(isClosed: Bool) async throws {
         let (folder, _, _) = try RunningReceiver.deployment()
-        let (receiver, credentials) = try receiver(in: folder)
+        let (receiver, credentials) = try Receiver.forTests(in: folder)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let channel = try await DatagramBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
         let file = AnnouncedFile(
@@ -96,17 +114,12 @@ struct CommitQueueTests {
         if !isClosed { try await channel.close() }
         try await group.shutdownGracefully()
     }
+}
 
-    private func receiver(in folder: TemporaryFolder) throws -> (Receiver, Credentials) {
-        let logger = Logger(label: "test") { _ in TestLog() }
-        let configuration = ReceiverConfiguration(certificate: folder("certs/server.pem"))
-        let identifiers = try Prerequisites.identifiers(folder("ids.txt"), logger: logger)
-        let receiver = Receiver(
-            admission: Admission(
-                authenticator: Authenticator(identifiers: identifiers, tolerance: 300), largestFile: nil),
-            store: try UploadStore(opening: folder("received_files")), commits: CommitQueue(threads: 2),
-            limit: UploadLimit(8), quota: DayQuota(files: nil, bytes: nil), resumableAbove: 1 << 20, tally: Tally(),
-            logger: logger)
-        return (receiver, try Prerequisites.credentials(configuration, logger: logger).current)
-    }
+private final class Resource: Sendable {
+    private let letGo: @Sendable () -> Void
+
+    init(_ letGo: @escaping @Sendable () -> Void) { self.letGo = letGo }
+
+    deinit { letGo() }
 }

@@ -14,8 +14,10 @@ struct UploadLimitTests {
         let limit = UploadLimit(4)
         let woken = Mutex(0)
         let first = limit.admit(one)
-        var second: Admitted? = limit.admit(one)
+        var second = limit.admit(one)
+        #expect(first != nil && second != nil)
         #expect(limit.isReached(for: one))
+        #expect(limit.admit(one) == nil)
         for _ in 0..<2 { limit.whenThereIsRoom(for: one) { woken.withLock { $0 += 1 } } }
         #expect(woken.withLock { $0 } == 0)
         second = nil
@@ -33,7 +35,8 @@ struct UploadLimitTests {
         for number in 1...5 {
             let pi = PiName("pi-\(number)")!
             #expect(!limit.isReached(for: pi))
-            while !limit.isReached(for: pi) { held.append(limit.admit(pi)) }
+            while let room = limit.admit(pi) { held.append(room) }
+            #expect(limit.isReached(for: pi))
         }
         #expect(!limit.isReached(for: PiName("late")!))
         withExtendedLifetime(held) {}

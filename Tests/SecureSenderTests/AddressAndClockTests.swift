@@ -103,12 +103,12 @@ struct SizeTests {
     @Test(
         "are shown in the largest unit of which there are two",
         arguments: [
-            (UInt64(1), "1 second"), (119, "119 seconds"), (120, "2 minutes"), (7199, "119 minutes"),
+            (Int64(1), "1 second"), (119, "119 seconds"), (120, "2 minutes"), (7199, "119 minutes"),
             (86_400, "24 hours"),
             (172_800, "2 days"),
         ])
-    func times(seconds: UInt64, text: String) {
-        #expect(roundedTime(seconds) == text)
+    func times(seconds: Int64, text: String) {
+        #expect(roundedTime(.seconds(seconds)) == text)
     }
 
     @Test(

@@ -45,7 +45,9 @@ struct ChangingFileTests {
             truncate(path, 10)
             _ = try connection.take(40 << 20)
         }
-        let outcome = try await station.run(to: receiver.port)
+        var settings = SenderSettings.quick
+        settings.inPartsAbove = .max
+        let outcome = try await station.run(to: receiver.port, settings: settings)
         #expect(outcome.status == .temporaryFailure)
         #expect(outcome.failures.map(\.reason) == ["it changed while it was being sent"])
         #expect(outcome.sent == ["c"])

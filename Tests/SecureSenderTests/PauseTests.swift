@@ -65,13 +65,15 @@ struct PauseTests {
                 return connection.linger()
             }
         }
-        let outcome = try await station.run(to: receiver.port)
+        let outcome = try await station.run(to: receiver.port, settings: .impatient)
         #expect(outcome.status == .temporaryFailure)
         #expect(outcome.sent == [])
-        #expect(outcome.failures.count == Self.names.count)
+        #expect(outcome.failures == [])
+        #expect(outcome.gaveUp?.files == Self.names.count)
+        #expect(outcome.gaveUp?.reason.contains("as the test wants it") == true)
         #expect(station.waitingFiles == Self.names)
-        // Once together, then one at a time.
-        #expect(store.all.count <= Self.names.count + 3)
+        // More than once, and one at a time after the first.
+        #expect(store.all.count > 1)
     }
 
     @Test("before tomorrow is not waited for: the files are left for the next run")
@@ -85,9 +87,12 @@ struct PauseTests {
         }
         let outcome = try await station.run(to: receiver.port)
         #expect(outcome.status == .temporaryFailure)
-        let reason = "the receiver takes no more at the moment (429"
-        #expect(outcome.failures.allSatisfy { $0.reason?.hasPrefix(reason) == true })
-        #expect(outcome.failures.count == Self.names.count)
+        #expect(outcome.gaveUp?.reason.hasPrefix("the receiver takes no more at the moment (429") == true)
+        #expect(outcome.gaveUp?.files == Self.names.count)
+        #expect(
+            outcome.events.contains { event in
+                if case .gaveUp(_, _, let pause) = event { pause >= .seconds(3590) } else { false }
+            })
         #expect(station.waitingFiles == Self.names)
         #expect(receiver.connectionCount == 1)
     }

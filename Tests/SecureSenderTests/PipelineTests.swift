@@ -5,11 +5,16 @@ import UploadProtocol
 
 @testable import SecureSender
 
-private func upload(_ name: String) throws -> Pipeline.Upload {
-    Pipeline.Upload(
-        file: OutgoingFile(path: try UploadPath(segments: [name]), fingerprint: Fingerprint(stat()), digest: .ofNothing)
+/// `size`: bytes.
+private func upload(_ name: String, size: Int = 0) throws -> Upload {
+    var status = stat()
+    status.st_size = size
+    return Upload(
+        file: OutgoingFile(path: try UploadPath(segments: [name]), fingerprint: Fingerprint(status), digest: .ofNothing)
     )
 }
+
+private func put(_ upload: Upload) -> Exchange { Exchange(upload: upload, request: .put, begun: .now) }
 
 private func expectNoConsequence(
     _ pipeline: inout Pipeline, _ ending: Pipeline.Ending, sourceLocation: SourceLocation = #_sourceLocation
@@ -18,19 +23,21 @@ private func expectNoConsequence(
     #expect(consequence == .init(), sourceLocation: sourceLocation)
 }
 
-private func names(_ uploads: [Pipeline.Upload]) -> [String] { uploads.map(\.file.path.description) }
+private func names(_ uploads: [Upload]) -> [String] { uploads.map(\.file.path.description) }
 
 extension Pipeline {
+    fileprivate var hasRoom: Bool { hasRoom(for: 0, within: .max) }
+
     /// A pipeline in which uploads of these names are under way.
     fileprivate init(sending list: String, settings: SenderSettings = SenderSettings(), isCautious: Bool = false) throws
     {
         self.init(settings: settings, isCautious: isCautious)
-        for name in list { begin(try upload(String(name))) }
+        for name in list { begin(put(try upload(String(name)))) }
     }
 
     /// Sends all that waits, room or not.
     fileprivate mutating func restart() {
-        while let upload = takeWaiting() { begin(upload) }
+        while let upload = takeWaiting() { begin(put(upload)) }
     }
 }
 
@@ -40,7 +47,7 @@ struct PipelineTests {
     func order() throws {
         var pipeline = try Pipeline(sending: "abc")
         var answered = [pipeline.takeAnswered()]
-        pipeline.begin(try upload("d"))
+        pipeline.begin(put(try upload("d")))
         for _ in 0..<4 { answered.append(pipeline.takeAnswered()) }
         #expect(answered.map { $0?.file.path.description } == ["a", "b", "c", "d", nil])
     }
@@ -53,7 +60,7 @@ struct PipelineTests {
         #expect(!pipeline.hasRoom)
         pipeline.proceed()
         #expect(pipeline.hasRoom)
-        pipeline.begin(try upload("b"))
+        pipeline.begin(put(try upload("b")))
         #expect(!pipeline.hasRoom)
         pipeline.proceed()
         #expect(!pipeline.hasRoom)
@@ -84,7 +91,7 @@ struct PipelineTests {
         expectNoConsequence(&pipeline, .orderly)
         #expect(names(pipeline.waiting) == ["b", "c", "d"])
         #expect(pipeline.unanswered.isEmpty)
-        _ = pipeline.takeWaiting().map { pipeline.begin($0) }
+        _ = pipeline.takeWaiting().map { pipeline.begin(put($0)) }
         expectNoConsequence(&pipeline, .orderly)
         #expect(names(pipeline.waiting) == ["b", "c", "d"])
     }
@@ -101,69 +108,55 @@ struct PipelineTests {
     func poisonedFile() throws {
         var pipeline = try Pipeline(sending: "xabc")
         var answered: [String] = []
-        var failed: [Pipeline.Upload] = []
+        var failed: [Upload] = []
         var connections = 0
         while !pipeline.unanswered.isEmpty {
             connections += 1
             while let first = pipeline.unanswered.first, first.file.path.description != "x" {
-                answered += names([pipeline.takeAnswered()].compactMap { $0 })
+                answered += names([pipeline.takeAnswered()?.upload].compactMap { $0 })
             }
             let consequence = pipeline.disconnect(.broken)
-            failed += consequence.failed
+            failed += [consequence.failed].compactMap { $0 }
             pipeline.restart()
         }
         #expect(answered == ["a", "b", "c"])
         #expect(names(failed) == ["x"])
-        #expect(connections == 3)
+        #expect(connections == SenderSettings().breaksOfOneFile)
     }
 
-    @Test("gives up after three connections in a row without an answer, and not when one comes between")
-    func givesUp() throws {
-        var pipeline = try Pipeline(sending: "abcdef")
-        for _ in 0..<2 {
-            expectNoConsequence(&pipeline, .broken)
-            pipeline.restart()
-        }
-        #expect(pipeline.barrenConnections == 2)
+    @Test("limits the bytes that are under way, but for one request that is always possible")
+    func bytes() throws {
+        var pipeline = Pipeline(settings: SenderSettings())
+        #expect(pipeline.hasRoom(for: 1000, within: 10))
+        pipeline.begin(put(try upload("a", size: 1000)))
+        #expect(!pipeline.hasRoom(for: 1, within: 1000))
+        #expect(pipeline.hasRoom(for: 1, within: 1001))
+        pipeline.begin(put(try upload("b", size: 500)))
         _ = pipeline.takeAnswered()
-        expectNoConsequence(&pipeline, .broken)
-        #expect(pipeline.barrenConnections == 0)
-        pipeline.restart()
-        for _ in 0..<2 {
-            expectNoConsequence(&pipeline, .broken)
-            pipeline.restart()
-        }
-        let last = pipeline.disconnect(.broken)
-        #expect(last.givesUp)
-        #expect(last.failed.count == 5)
-        #expect(pipeline.waiting.isEmpty && pipeline.unanswered.isEmpty)
+        #expect(pipeline.hasRoom(for: 500, within: 1000))
+        #expect(!pipeline.hasRoom(for: 501, within: 1000))
+        _ = pipeline.disconnect(.orderly)
+        #expect(pipeline.hasRoom(for: 1000, within: 1000))
     }
 
-    @Test("counts connections that could not be made")
-    func unreachable() throws {
-        var pipeline = try Pipeline(sending: "a")
-        expectNoConsequence(&pipeline, .broken)
-        expectNoConsequence(&pipeline, .broken)
-        let last = pipeline.disconnect(.broken)
-        #expect(names(last.failed) == ["a"])
+    @Test("names the file in parts on which a connection broke, and forgets its requests")
+    func parts() throws {
+        var pipeline = Pipeline(settings: SenderSettings())
+        let large = try upload("large", size: 100)
+        pipeline.begin(Exchange(upload: large, request: .announce, begun: .now))
+        pipeline.begin(put(try upload("a")))
+        let consequence = pipeline.disconnect(.broken)
+        #expect(consequence == .init(suspect: large.file))
+        #expect(names(pipeline.waiting) == ["a"])
     }
 
-    @Test("tries a corrected time once for each upload")
-    func clockSkew() throws {
+    @Test("blames nobody where a request was answered by a cut, and sends it again")
+    func putBack() throws {
         var pipeline = try Pipeline(sending: "ab")
         let answered = pipeline.takeAnswered()
-        let isRetried = pipeline.retryWithCorrectedTime(try #require(answered))
-        #expect(isRetried)
-        #expect(names(pipeline.waiting) == ["a"])
-        let waiting = pipeline.takeWaiting()
-        let again = try #require(waiting)
-        pipeline.begin(again)
-        #expect(names(pipeline.unanswered) == ["b", "a"])
-        let isRetriedAgain = pipeline.retryWithCorrectedTime(again)
-        #expect(!isRetriedAgain)
-        // A lost connection does not give it another try.
-        _ = pipeline.disconnect(.orderly)
-        #expect(pipeline.waiting.first { $0.file.path.description == "a" }?.isTimeCorrected == true)
+        pipeline.putBack(try #require(answered))
+        expectNoConsequence(&pipeline, .broken)
+        #expect(names(pipeline.waiting) == ["b", "a"])
     }
 
     @Test("takes back the upload whose file has changed, and sends the others again")

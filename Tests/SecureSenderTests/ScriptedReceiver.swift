@@ -104,7 +104,34 @@ final class PlainListener: Sendable {
     }
 }
 
-private func listenOnLoopback() throws -> (FileDescriptor, UInt16) {
+/// A port whose queue of connections is full: the kernel drops whatever else comes, as a firewall does.
+final class SilentPort: Sendable {
+    let port: UInt16
+    private let listener: FileDescriptor
+    private let queued: [FileDescriptor]
+
+    init() throws {
+        let (listener, port) = try listenOnLoopback(queue: 0)
+        (self.listener, self.port) = (listener, port)
+        queued = try (0..<4).map { _ in
+            let number = socket(
+                AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+            address.sin_port = port.bigEndian
+            let result = withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            guard result == 0 || errno == EINPROGRESS else { throw POSIXError(.ECONNREFUSED) }
+            return FileDescriptor(takingOwnershipOf: number, path: "a connection of loopback")
+        }
+    }
+}
+
+private func listenOnLoopback(queue: Int32 = 16) throws -> (FileDescriptor, UInt16) {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -112,7 +139,7 @@ private func listenOnLoopback() throws -> (FileDescriptor, UInt16) {
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
     let result = withUnsafeMutablePointer(to: &address) { pointer in
         pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-            bind(listener, pointer, size) == 0 && Glibc.listen(listener, 16) == 0
+            bind(listener, pointer, size) == 0 && Glibc.listen(listener, queue) == 0
                 && getsockname(listener, pointer, &size) == 0
         }
     }

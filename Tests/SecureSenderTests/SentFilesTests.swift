@@ -7,60 +7,13 @@ import UploadProtocol
 
 @testable import SecureSender
 
-/// Files in `data`, to be moved to `sent`, with receipts of a receiver of the test's own.
-private struct Fixture {
-    let folder: TemporaryFolder
-    let source: Folder
-    let root: Folder
-    let sentFiles: SentFiles
-    private let receiver: TestLab.Identity
-
-    init() throws {
-        folder = try TemporaryFolder()
-        for name in ["data", "sent"] {
-            try FileManager.default.createDirectory(atPath: folder(name), withIntermediateDirectories: true)
-        }
-        source = try Folder(opening: folder("data"))
-        root = try Folder(opening: folder("sent"))
-        sentFiles = SentFiles(source: source, root: root)
-        receiver = try TestLab().receiver()
-    }
-
-    func write(_ text: String, to name: String) throws { try folder.write(Array(text.utf8), to: name) }
-
-    /// Hashes the file as it is now, and has it acknowledged.
-    func acknowledge(_ name: String) throws -> AcknowledgedFile {
-        let path = try UploadPath(segments: name.split(separator: "/").map(String.init))
-        let hashing = try FileHashing(path, below: source)
-        let buffer = PieceBuffer()
-        var budget = Int.max
-        let file = try #require(try hashing.advance(&budget, with: buffer.bytes))
-        let receipt = Receipt(
-            pi: PiName("pi-01")!, path: path, size: file.size, digest: file.digest, received: 0, result: .created)
-        let context = ReceiptSignature.Context(
-            status: 201, method: "PUT", authority: "h", path: "/", requestDigest: file.digest)
-        let signed = try SignedReceipt(
-            signing: receipt, context: context, created: 0, certificate: receiver.certificate.fingerprint,
-            key: receiver.key)
-        return AcknowledgedFile(file: file, receipt: signed)
-    }
-
-    func text(_ name: String) throws -> String { String(decoding: try folder.read(name), as: UTF8.self) }
-
-    func check(_ receiptName: String) async throws -> Bool {
-        let parent = folder((("sent/" + receiptName) as NSString).deletingLastPathComponent)
-        let name = (receiptName as NSString).lastPathComponent
-        return try await Program.run("/usr/bin/sha256sum", ["-c", "--strict", name], in: parent).exitCode == 0
-    }
-}
-
-private func moved(_ name: String) -> MoveOutcome { .moved(as: name) }
+func moved(_ name: String) -> MoveOutcome { .moved(as: name) }
 
 @Suite("Moving sent files")
 struct SentFilesTests {
     @Test("keeps paths, puts each receipt beside its file, and leaves emptied folders")
     func moves() async throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         for name in ["a", "sub/b", "sub/deep/c"] { try fixture.write("of \(name)", to: "data/\(name)") }
         let batch = try ["a", "sub/b", "sub/deep/c"].map { try fixture.acknowledge($0) }
         #expect(fixture.sentFiles.move(batch) == [moved("a"), moved("sub/b"), moved("sub/deep/c")])
@@ -76,7 +29,7 @@ struct SentFilesTests {
 
     @Test("keeps both where the name is taken, and the receipt says the new name")
     func nameTaken() async throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         for (round, name) in ["reading.json", "reading~2.json", "reading~3.json"].enumerated() {
             try fixture.write("round \(round)", to: "data/reading.json")
             #expect(try fixture.sentFiles.move([fixture.acknowledge("reading.json")]) == [moved(name)])
@@ -89,7 +42,7 @@ struct SentFilesTests {
 
     @Test("never gives two files of a batch one name")
     func namesWithinBatch() throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         try fixture.write("", to: "sent/a")
         for name in ["a", "a~2"] { try fixture.write("of \(name)", to: "data/\(name)") }
         let batch = try ["a", "a~2"].map { try fixture.acknowledge($0) }
@@ -100,7 +53,7 @@ struct SentFilesTests {
 
     @Test("takes the place of its own receipt that a loss of power left without the file")
     func orphanedReceipt() async throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         try fixture.write("content", to: "data/a")
         let acknowledged = try fixture.acknowledge("a")
         let receipt = ReceiptFile(acknowledged.receipt, digest: acknowledged.file.digest, name: "a")
@@ -112,7 +65,7 @@ struct SentFilesTests {
 
     @Test("leaves a receipt of other content whose file somebody has removed")
     func receiptKept() throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         try fixture.write("first", to: "data/a")
         #expect(try fixture.sentFiles.move([fixture.acknowledge("a")]) == [moved("a")])
         unlink(fixture.folder("sent/a"))
@@ -124,7 +77,7 @@ struct SentFilesTests {
 
     @Test("keeps the longest name that can be sent, also where it is taken")
     func longestName() throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         let name = String(repeating: "n", count: UploadPath.mostSegmentBytes)
         for expected in [name, name + "~2"] {
             try fixture.write("content", to: "data/\(name)")
@@ -135,7 +88,7 @@ struct SentFilesTests {
 
     @Test("tells names apart by their bytes, where they are spellings of the same letters")
     func spellings() throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         let names = ["m\u{e4}rz", "ma\u{308}rz", "m\u{e4}\u{323}/a", "ma\u{323}\u{308}/a"]
         for name in names { try fixture.write("content", to: "data/\(name)") }
         let outcomes = fixture.sentFiles.move(try names.map { try fixture.acknowledge($0) })
@@ -150,7 +103,7 @@ struct SentFilesTests {
 
     @Test("puts bytes that were never sent back beside the file that has their name by now")
     func putBack() throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         try fixture.write("never sent", to: "sent/a.json")
         for name in ["a.json", "a~2.json"] { try fixture.write("newer", to: "data/\(name)") }
         try fixture.sentFiles.putBack("a.json", of: fixture.root, to: fixture.source, as: "a.json")
@@ -161,7 +114,7 @@ struct SentFilesTests {
 
     @Test("never overwrites where the file system knows no flags of rename")
     func moveByLink() throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         try fixture.write("mine", to: "data/a")
         try fixture.write("other", to: "sent/a")
         #expect(throws: SystemCallError.self) { try fixture.source.moveByLink("a", to: fixture.root, as: "a") }
@@ -174,7 +127,7 @@ struct SentFilesTests {
 
     @Test("leaves a file that was written to, replaced or removed since it was sent, and moves the others")
     func changed() throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         let names = ["appended", "replaced", "removed", "link", "untouched"]
         for name in names { try fixture.write("content", to: "data/\(name)") }
         let batch = try names.map { try fixture.acknowledge($0) }
@@ -194,7 +147,7 @@ struct SentFilesTests {
 
     @Test("fails for a file whose folder is a file there, or a link, and moves the others")
     func obstacles() throws {
-        let fixture = try Fixture()
+        let fixture = try SentFixture()
         for name in ["sub/a", "linked/b", "c"] { try fixture.write("content", to: "data/\(name)") }
         try fixture.write("a file", to: "sent/sub")
         let elsewhere = try TemporaryFolder()

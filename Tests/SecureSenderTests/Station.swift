@@ -44,12 +44,16 @@ struct Station: Sendable {
 
     var waitingFiles: [String] { folder.files(below: "data") }
     /// Without the note of the last receipt's time.
-    var sentFiles: [String] { folder.files(below: "sent_files").filter { $0 != LastReceiptTime.fileName } }
+    var sentFiles: [String] {
+        folder.files(below: "sent_files").filter { $0 != LastReceiptTime.fileName && !$0.hasPrefix(".receiver-") }
+    }
 
     /// Runs the built program.
     func send(to port: UInt16, host: String = "127.0.0.1", _ options: [String] = []) async throws -> Program.Outcome {
         try await Program.run(
-            "secure-sender", [host, folder("data"), "--port", "\(port)", "--identity", folder("identity")] + options,
+            "secure-sender",
+            [host, folder("data"), "--port", "\(port)", "--identity", folder("identity"), "--quiet-time", "0s"]
+                + options,
             in: folder.path)
     }
 
@@ -69,8 +73,15 @@ struct RunOutcome: Sendable {
     let failure: CommandFailure?
     let events: [SendEvent]
 
-    var failures: [CommandFailure] { events.compactMap { if case .failed(let failure) = $0 { failure } else { nil } } }
-    var sent: [String] { events.compactMap { if case .sent(let path, _, _, _) = $0 { path.description } else { nil } } }
+    var failures: [CommandFailure] {
+        events.compactMap { if case .failed(let failure, _) = $0 { failure } else { nil } }
+    }
+    var sent: [String] { events.compactMap { if case .sent(let path, _, _) = $0 { path.description } else { nil } } }
+    /// Why the run ended early, and how many files it left.
+    var gaveUp: (reason: String, files: Int)? {
+        for case .gaveUp(let reason, let files, _) in events { return (reason, files) }
+        return nil
+    }
     var notices: [String] { events.compactMap { if case .notice(let text) = $0 { text } else { nil } } }
 }
 
@@ -98,7 +109,8 @@ extension Station {
         let events = Mutex<[SendEvent]>([])
         let now = Int64(Date().timeIntervalSince1970)
         let run = SendRun(
-            to: ReceiverAddress("127.0.0.1", port: port)!, as: identity, files: scan.entries, from: source,
+            to: ReceiverAddress("127.0.0.1", port: port)!, as: identity, files: FileSource(scan.files, folder: source),
+            from: source,
             sentFolder: sentFolder,
             clock: clock
                 ?? SenderClock(isSynchronised: true, systemTime: now, bundleTime: now, lastReceipt: nil, now: .now),
@@ -116,12 +128,66 @@ extension Station {
     }
 }
 
+extension Station {
+    /// As `run`, with all that a program does around it: looks until nothing is left to be sent.
+    func sendAll(
+        to port: UInt16, settings: StationSettings = .quick, observe: @escaping @Sendable (SendEvent) -> Void = { _ in }
+    ) async throws -> RunOutcome {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                continuation.resume(with: Result { try sendAllHere(to: port, settings: settings, observe: observe) })
+            }
+        }
+    }
+
+    private func sendAllHere(
+        to port: UInt16, settings: StationSettings, observe: @escaping @Sendable (SendEvent) -> Void
+    ) throws -> RunOutcome {
+        let source = try Folder(opening: folder("data"))
+        let events = Mutex<[SendEvent]>([])
+        let sender = FolderSender(
+            .init(
+                name: "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
+                receiver: ReceiverAddress("127.0.0.1", port: port)!),
+            as: try PiIdentity(readingFrom: IdentityFolder(path: folder("identity"))), settings: settings
+        ) { event in
+            events.withLock { $0.append(event) }
+            observe(event)
+        }
+        do throws(CommandFailure) {
+            let status = try sender.sendAll().status
+            return RunOutcome(status: status, failure: nil, events: events.withLock { $0 })
+        } catch {
+            return RunOutcome(status: nil, failure: error, events: events.withLock { $0 })
+        }
+    }
+}
+
+extension StationSettings {
+    static var quick: StationSettings {
+        var settings = StationSettings()
+        settings.quietTime = .zero
+        settings.sender = .quick
+        return settings
+    }
+}
+
 extension SenderSettings {
-    /// No pauses, so that tests of broken connections take no time.
+    /// Short pauses, so that tests of broken connections take no time; and files in their order.
     static var quick: SenderSettings {
         var settings = SenderSettings()
-        settings.pauseBeforeReconnecting = .zero
-        settings.pauseWithoutRetryAfter = .zero
+        settings.shortestBackoff = .milliseconds(1)
+        settings.longestBackoff = .milliseconds(10)
+        settings.giveUpAfter = .seconds(20)
+        settings.newestEvery = 0
+        return settings
+    }
+
+    /// Gives up almost at once.
+    static var impatient: SenderSettings {
+        var settings = quick
+        settings.giveUpAfter = .milliseconds(200)
+        settings.giveUpUnreachedAfter = .zero
         return settings
     }
 }

@@ -20,7 +20,26 @@ package final class TemporaryFolder: Sendable {
     package func write(_ bytes: some Collection<UInt8>, to name: String) throws {
         let url = URL(fileURLWithPath: self(name))
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-        try Data(bytes).write(to: url)
+        // Not by Data: a program that another test starts meanwhile would inherit the open file.
+        let number = open(url.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        guard number >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        let file = FileHandle(fileDescriptor: number, closeOnDealloc: true)
+        try file.write(contentsOf: Data(bytes))
+        try file.close()
+        waitForWriters(name)
+    }
+
+    /// Until it is executed, such a program has the file all the same, and a sender would take it for one that is still
+    /// being written: a lease for reading is refused as long (fcntl(2), F_SETLEASE).
+    package func waitForWriters(_ name: String) {
+        signal(SIGIO, SIG_IGN)
+        let number = open(self(name), O_RDONLY | O_CLOEXEC)
+        defer { close(number) }
+        let setLease: Int32 = 1024
+        while fcntl(number, setLease, F_RDLCK) != 0 {
+            guard errno == EAGAIN else { return }
+            usleep(1000)
+        }
     }
 
     package func read(_ name: String) throws -> [UInt8] {

@@ -10,7 +10,7 @@ package struct TestLab: Sendable {
 
     package init(trustDomain: String = "test-lab") throws {
         let now = Int64(Date().timeIntervalSince1970)
-        validity = Validity(now: now, days: 30)
+        validity = Validity(now: now, days: 45)
         authority = try CertificateAuthority(
             creatingFor: TrustDomain(trustDomain)!, validity: Validity(now: now, days: 60))
     }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Synchronization
 import TestSupport
@@ -26,16 +27,21 @@ struct NotesTests {
         try FileManager.default.createDirectory(atPath: folder("received_files"), withIntermediateDirectories: false)
     }
 
-    private func open(_ features: SystemFeatures? = nil) throws -> UploadStore {
+    private func open(
+        _ features: SystemFeatures? = nil, observe: @escaping StepObserver = { _ in }
+    ) throws -> UploadStore {
         let warnings = warnings
         return try UploadStore(
-            opening: folder("received_files"), features: features, warn: { warnings.add($0) }, observe: { _ in })
+            opening: folder("received_files"), features: features, warn: { warnings.add($0) }, observe: observe)
     }
 
     enum Loss: CaseIterable { case removed, movedAway, emptied, withoutTemporaries }
 
-    private func lose(_ loss: Loss) throws {
+    private func lose(_ loss: Loss) throws { try Self.lose(loss, in: folder) }
+
+    private static func lose(_ loss: Loss, in folder: TemporaryFolder) throws {
         let manager = FileManager.default
+        let notes = folder("received_files/.receiver")
         switch loss {
         case .removed: try manager.removeItem(atPath: notes)
         case .movedAway: #expect(rename(notes, folder("elsewhere")) == 0)
@@ -93,6 +99,50 @@ struct NotesTests {
             #expect(try store.partials.status(of: PartialKey(file)) == nil)
         }
         #expect(try folder.read("received_files/pi-01/a") == Array("three".utf8))
+    }
+
+    private static let steps: [CommitStep] = [
+        .creationNoted, .receiptLinked, .contentLinked, .replacementContentLinked, .replacementReceiptLinked,
+        .intentLinked,
+        .earlierContentLinked, .earlierReceiptLinked, .receiptReplaced, .contentReplaced, .intentRemoved,
+    ]
+
+    @Test(
+        "may go at any step of a commit: what is acknowledged then is stored, and what is not can be sent again",
+        arguments: Loss.allCases, UnderWayTests.features)
+    func goesUnderCommit(loss: Loss, features: SystemFeatures) throws {
+        for step in Self.steps {
+            let name = "received_files/pi-01/\(step)"
+            let isDue = Mutex(false)
+            let store = try open(features) { [folder] seen in
+                guard seen == step, isDue.withLock({ exchange(&$0, with: false) }) else { return }
+                do { try Self.lose(loss, in: folder) } catch { Issue.record(error) }
+            }
+            let isCreation = [.creationNoted, .receiptLinked, .contentLinked].contains(step)
+            if !isCreation { try store.put("one".utf8, "\(step)") }
+            isDue.withLock { $0 = true }
+            let result = try? store.put("two".utf8, "\(step)")
+            #expect(!isDue.withLock { $0 })
+            if result != nil {
+                #expect(try folder.read(name) == Array("two".utf8), "\(step)")
+            } else {
+                try store.put("two".utf8, "\(step)")
+            }
+            #expect(try folder.read(name) == Array("two".utf8))
+            if !isCreation {
+                let earlier = "received_files/pi-01/.versions/\(step)/\(sha256("one".utf8))"
+                #expect(try folder.read(earlier) == Array("one".utf8))
+            }
+            try? FileManager.default.removeItem(atPath: folder("elsewhere"))
+        }
+    }
+
+    @Test(
+        "is in use only where its lock says so, and not where a file under somebody's lease would have to be waited for"
+    )
+    func isInUseByItsLock() {
+        let error = SystemCallError("open", "a", code: EWOULDBLOCK)
+        #expect(StoreError(error) == .failed(error))
     }
 
     @Test("is not made anew under another receiver that has taken the store meanwhile")
@@ -211,4 +261,9 @@ struct NotesTests {
         #expect(try store.partials.create(file).offset == 0)
         #expect(warnings.all.count == 1)
     }
+}
+
+private func exchange(_ value: inout Bool, with new: Bool) -> Bool {
+    defer { value = new }
+    return value
 }

@@ -262,6 +262,8 @@ struct PartialTests {
         #expect(parsed(size: -1, possible) == nil)
         #expect(parsed(.init(sequence: .max, offset: 5, time: 1_800_000_000)) == nil)
         #expect(parsed(.init(sequence: 3, offset: 5, time: .max)) == nil)
+        #expect(parsed(.init(sequence: 3, offset: 5, time: 0)) != nil)
+        for time: Int64 in [.min, -1] { #expect(parsed(.init(sequence: 3, offset: 5, time: time)) == nil) }
         #expect(parsed(.init(sequence: 3, offset: .max, time: 1_800_000_000)) == nil)
     }
 

@@ -138,4 +138,37 @@ struct ReadingTests {
         _ = try lab.store.send(Self.content, of: file, upTo: 700_000)
         #expect(lab.read == 600_000)
     }
+
+    @Test("and one that comes in parts never again for a commit that fails, nor at all for a part without room")
+    func isNotReadForFailures() throws {
+        let folder = try TemporaryFolder()
+        let file = try UploadStore.announced(Self.content, Self.path)
+        do {
+            let lab = try Lab(in: folder)
+            _ = try lab.store.partials.create(file)
+            _ = try lab.store.send(Self.content, of: file, upTo: 1_000_000)
+            try lab.store.put("in the way".utf8, "\(Self.path)/b")
+            for _ in 1...2 { #expect(throws: StoreError.self) { try lab.store.complete(Self.content, of: file) } }
+            #expect(lab.read == 0)
+        }
+        let lab = try Lab(in: folder)
+        for _ in 1...2 {
+            #expect {
+                try lab.store.partials.open(PartialKey(file), room: .max, lease: Lease())
+            } throws: {
+                if case StoreError.insufficientSpace = $0 { true } else { false }
+            }
+        }
+        #expect(lab.read == 0)
+        #expect(lab.store.reservedSpace == 0)
+        for _ in 1...3 {
+            #expect(throws: StoreError.self) { try lab.store.complete(Self.content, of: file) }
+            #expect(lab.read == 1_000_000)
+            // One that brings nothing changes nothing either.
+            #expect(try lab.store.send(Self.content, of: file, upTo: 1_000_000) == 1_000_000)
+        }
+        try FileManager.default.removeItem(atPath: folder("received_files/pi-01/\(Self.path)"))
+        #expect(try lab.store.complete(Self.content, of: file) == .created)
+        #expect(lab.read == 1_000_000)
+    }
 }

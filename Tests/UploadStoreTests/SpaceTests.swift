@@ -40,6 +40,22 @@ struct SpaceTests {
         #expect(throws: StoreError.insufficientSpace(needed: 1, free: 0)) { try begin(1, "pi-01", in: store) }
     }
 
+    @Test("is told as what an upload can have: half beside a greedy Pi, the whole to a Pi alone")
+    func available() throws {
+        let folder = try TemporaryFolder()
+        let store = try UploadStore(opening: folder.path, keepingFree: .bytes(0))
+        let fair = PiName("fair")!
+        let alone = try store.availableSpace(for: fair)
+        let greedy = try begin(alone / 10 * 9, "greedy", in: store)
+        // Other tests use the same disk meanwhile.
+        #expect((alone / 10 * 4...alone / 10 * 6).contains(try store.availableSpace(for: fair)))
+        #expect(try store.availableSpace(for: PiName("greedy")!) < alone / 10 * 3)
+        withExtendedLifetime(greedy) {}
+        let other = try TemporaryFolder()
+        let full = try UploadStore(opening: other.path, keepingFree: .bytes(.max))
+        #expect(try full.availableSpace(for: fair) == 0)
+    }
+
     @Test("is kept free as a part of the file system", arguments: [(0, Int64(0)), (5, 50_000), (99, 990_000)])
     func percent(percent: Int, bytes: Int64) {
         #expect(KeptFree.percent(percent).bytes(ofSize: 1_000_000) == bytes)

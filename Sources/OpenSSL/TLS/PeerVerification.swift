@@ -5,12 +5,14 @@ import COpenSSL
 func verifyPeer(store: OpaquePointer?, _: UnsafeMutableRawPointer?) -> Int32 {
     let connection = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())
         .flatMap { TLSConnection.borrowing(ssl: OpaquePointer($0)) }
+    let leaf = X509_STORE_CTX_get0_cert(store).map { Certificate(borrowing: $0) }
     if case .notBefore(let time) = connection?.context.configuration.verificationTime,
-        let leaf = X509_STORE_CTX_get0_cert(store), let start = Certificate(borrowing: leaf).notBefore, start > time
+        let start = leaf?.notBefore, start > time
     {
         X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(store), Int(start))
     }
     guard X509_verify_cert(store) == 1 else {
+        connection?.refusedCertificate = leaf
         // Never a success by mistake, whatever the library left in the error field.
         if X509_STORE_CTX_get_error(store) == X509_V_OK {
             X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED)
@@ -26,6 +28,7 @@ func verifyPeer(store: OpaquePointer?, _: UnsafeMutableRawPointer?) -> Int32 {
         return 1
     case .refuse(let reason):
         connection.policyRefusal = reason
+        connection.refusedCertificate = leaf
         // This error goes out as bad_certificate, others as handshake_failure, which says nothing to the peer's owner.
         X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED)
         return 0

@@ -10,6 +10,8 @@ package final class TLSConnection {
     private let incoming: OpaquePointer  // BIO *
     private let outgoing: OpaquePointer  // BIO *
     var policyRefusal: String?
+    /// What the peer showed and we refused: nothing of it is to be believed.
+    package internal(set) var refusedCertificate: Certificate?
 
     /// `serverName`: the SNI that a client sends.
     package init(context: TLSContext, serverName: String? = nil) throws(OpenSSLError) {

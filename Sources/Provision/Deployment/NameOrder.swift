@@ -1,3 +1,4 @@
+import CommandSupport
 import UploadProtocol
 
 extension String {
@@ -26,24 +27,6 @@ private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: 
 extension PiName {
     /// Up to three of `names` that somebody may have meant, the most alike first.
     func similar(in names: [PiName]) -> [PiName] {
-        let distances = names.map { (name: $0, distance: distance(to: $0)) }
-        return distances.filter { $0.distance <= max(2, text.utf8.count / 4) || $0.name.text.hasPrefix(text) }
-            .sorted { $0.distance < $1.distance }.prefix(3).map(\.name)
-    }
-
-    /// How many letters are to be changed, added or left out (Levenshtein's distance).
-    private func distance(to other: PiName) -> Int {
-        let (from, to) = (Array(text.utf8), Array(other.text.utf8))
-        var row = Array(0...to.count)
-        for (index, letter) in from.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for (column, wanted) in to.enumerated() {
-                let replaced = diagonal + (letter == wanted ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
-            }
-        }
-        return row[to.count]
+        similarNames(to: text, in: names.map(\.text)).compactMap { PiName($0) }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import UploadProtocol
 import UploadStore
 
@@ -33,30 +34,5 @@ struct PartialOptions: ParsableArguments {
         limits.lifetime = keepPartials.seconds
         limits.mostOfOnePi = partialsPerPi
         return limits
-    }
-}
-
-/// A time as people write it: 7d, 12h, 30m, 90s.
-struct TimeSpan: Hashable, Sendable, ExpressibleByArgument, CustomStringConvertible {
-    let seconds: Int64
-
-    private static let units: [(name: Character, seconds: Int64)] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)]
-
-    init(seconds: Int64) {
-        self.seconds = seconds
-    }
-
-    /// `nil` for anything but a number of up to 9 digits and a unit.
-    init?(argument: String) {
-        guard let unit = Self.units.first(where: { argument.last == $0.name }), argument.utf8.count <= 10,
-            argument.utf8.dropLast().allSatisfy({ (0x30...0x39).contains($0) }),
-            let number = Int64(argument.dropLast())
-        else { return nil }
-        seconds = number * unit.seconds
-    }
-
-    var description: String {
-        let unit = Self.units.first { seconds.isMultiple(of: $0.seconds) } ?? ("s", 1)
-        return "\(seconds / unit.seconds)\(unit.name)"
     }
 }

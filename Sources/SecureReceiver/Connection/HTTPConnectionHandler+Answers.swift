@@ -52,10 +52,25 @@ extension HTTPConnectionHandler {
     func read(context: ChannelHandlerContext) {
         guard isBusy(context) else { return context.read() }
         holdsReadBack = true
-        guard let pi, isWithoutRoom else { return }
+        if isWithoutRoom { awaitRoom(context: context) }
+    }
+
+    func awaitRoom(context: ChannelHandlerContext) {
+        guard let pi, !waitsForRoom else { return }
+        waitsForRoom = true
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         receiver.limit.whenThereIsRoom(for: pi) { [eventLoop = context.eventLoop] in
-            eventLoop.execute { bound.value.handler.readOnIfPossible(context: bound.value.context) }
+            eventLoop.execute { bound.value.handler.roomCame(context: bound.value.context) }
+        }
+    }
+
+    private func roomCame(context: ChannelHandlerContext) {
+        waitsForRoom = false
+        if case .awaitingRoom = inbound {
+            inbound = .awaitingHead
+            takeHeld(context: context)
+        } else {
+            readOnIfPossible(context: context)
         }
     }
 
@@ -74,7 +89,7 @@ extension HTTPConnectionHandler {
     private func isBusy(_ context: ChannelHandlerContext) -> Bool {
         // Nobody wants what comes after the last request: better not even decrypted.
         if isFinished { return !isOutputClosed }
-        return isPreparing || queue.count >= mostInFlight || !context.channel.isWritable || isWithoutRoom
+        return isHolding || queue.count >= mostInFlight || !context.channel.isWritable || isWithoutRoom
     }
 
     /// A handshake goes on all the same, and so does an upload that is half here: it is the ones under way that make room.

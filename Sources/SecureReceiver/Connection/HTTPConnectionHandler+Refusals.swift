@@ -46,7 +46,7 @@ extension HTTPConnectionHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        case _ where isPreparing && !(error is TLSError):
+        case _ where isHolding && !(error is TLSError):
             held.append(.error(error))
         case HTTPParserError.invalidEOFState:
             // A cut connection, not a malformed request.
@@ -97,7 +97,7 @@ extension HTTPConnectionHandler {
         case .finished: return
         case .receiving(let reception): slot = reception.slot
         case .preparing(let preparation): slot = preparation.slot
-        case .awaitingHead, .discarding: slot = queue.append()
+        case .awaitingHead, .awaitingRoom, .discarding: slot = queue.append()
         }
         inbound = .finished
         var response = answer(to: refusal)

@@ -39,12 +39,17 @@ extension HTTPConnectionHandler {
         case .failure(let refusal):
             refuse(refusal, head, in: slot, context: context)
         }
+        takeHeld(context: context)
+    }
+
+    /// As if it came now; some of it may be held again.
+    func takeHeld(context: ChannelHandlerContext) {
         let held = held
         self.held = []
         for event in held {
             switch event {
             case .part(let part): receive(part, context: context)
-            case .inputClosed: if isPreparing { self.held.append(event) } else { inputClosed(context: context) }
+            case .inputClosed: if isHolding { self.held.append(event) } else { inputClosed(context: context) }
             case .error(let error): errorCaught(context: context, error: error)
             }
         }

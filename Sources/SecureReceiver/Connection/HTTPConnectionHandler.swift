@@ -20,6 +20,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     enum Inbound {
         case awaitingHead
+        /// Requests have come for which there is no room; they are held, and nothing is read meanwhile.
+        case awaitingRoom
         /// The request waits for its turn at an upload; nothing is read meanwhile, and what was read is held.
         case preparing(Preparation)
         case receiving(Reception)
@@ -50,8 +52,9 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     let logger: Logger
     var pi: PiName?
     var inbound = Inbound.awaitingHead
-    /// What came while a request was being prepared.
+    /// What came while a request was being prepared, or had no room.
     var held: [Held] = []
+    var waitsForRoom = false
     var queue = ResponseQueue()
     var holdsReadBack = false
     var isDraining = false
@@ -89,7 +92,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
 
     func receive(_ part: HTTPServerRequestPart, context: ChannelHandlerContext) {
         switch (part, inbound) {
-        case (_, .preparing):
+        case (_, .preparing), (_, .awaitingRoom):
             held.append(.part(part))
         case (.head(let head), .awaitingHead):
             receive(head, context: context)
@@ -113,22 +116,31 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             guard !isSurplus else {
                 throw Refusal(.tooManyRequests, "\(pi) has as many connections open as this receiver takes of a Pi.")
             }
+            // One read may bring many small requests. What needs no room has it for a moment.
+            guard let room = receiver.limit.admit(pi) else {
+                inbound = .awaitingRoom
+                held.append(.part(.head(raw)))
+                return awaitRoom(context: context)
+            }
             let head = try RequestHead(raw)
             let decision = try receiver.admission.decide(head, from: pi, now: receiver.now)
             if decision.isSigned { context.triggerUserOutboundEvent(SignatureShown(), promise: nil) }
             switch decision {
-            case .answer(var response):
-                response.omitsBody = raw.method == .HEAD
-                response.closesConnection = head.closesConnection
-                refuseOrAnswer(response, of: raw, context: context)
+            case .answer(let response):
+                answer(response, to: head, raw, context: context)
+            case .status(let pi):
+                answer(try receiver.status(for: pi), to: head, raw, context: context)
             case .upload(let upload) where receiver.takesTurns(upload):
-                prepare(head, context: context) { receiver.begin(upload, logger, on: $0, endedBy: $1, then: $2) }
+                prepare(head, context: context) {
+                    receiver.begin(upload, logger, room: room, on: $0, endedBy: $1, then: $2)
+                }
             case .upload(let upload):
-                let body = try receiver.begin(upload, logger)
+                let body = try receiver.begin(upload, logger, room: room)
                 receive(body, head, queue.append(wantsGoAhead: head.expectsContinue), context: context)
             case .part(let part):
                 prepare(head, context: context) {
-                    receiver.begin(part, logger, on: $0, endedBy: $1, then: watching(part.key, then: $2))
+                    receiver.begin(
+                        part, logger, room: room, on: $0, endedBy: $1, then: watching(part.key, then: $2))
                 }
             case .question(let question):
                 inbound = head.closesConnection ? .finished : .discarding
@@ -157,6 +169,16 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             }
             started(start)
         }
+    }
+
+    /// To a request without a body.
+    private func answer(
+        _ response: Response, to head: RequestHead, _ raw: HTTPRequestHead, context: ChannelHandlerContext
+    ) {
+        var response = response
+        response.omitsBody = raw.method == .HEAD
+        response.closesConnection = head.closesConnection
+        refuseOrAnswer(response, of: raw, context: context)
     }
 
     func receive(
@@ -196,15 +218,15 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
             pi = try? LeafProfile.piName(of: handshake.peer)
         case ChannelEvent.inputClosed:
             isHalfClosed.set()
-            if isPreparing { held.append(.inputClosed) } else { inputClosed(context: context) }
+            if isHolding { held.append(.inputClosed) } else { inputClosed(context: context) }
         case is DrainConnection:
             isDraining = true
             closeIfDone(context: context)
         case is TooManyConnections:
             isSurplus = true
         case is MakeWay:
-            // What waits for the disk is silent but will be answered.
-            if queue.isEmpty || isReceiving && !holdsReadBack { context.close(promise: nil) }
+            // What waits for the disk, or for room, is silent but will be answered.
+            if queue.isEmpty && !isHolding || isReceiving && !holdsReadBack { context.close(promise: nil) }
         case let fault as ClientPace.Fault:
             giveUp(over: fault, context: context)
         default:
@@ -234,7 +256,11 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         if case .receiving = inbound { true } else { false }
     }
 
-    var isPreparing: Bool {
-        if case .preparing = inbound { true } else { false }
+    /// Whether what comes is held.
+    var isHolding: Bool {
+        switch inbound {
+        case .preparing, .awaitingRoom: true
+        default: false
+        }
     }
 }

@@ -10,6 +10,9 @@ final class DayQuota: Sendable {
     private struct State {
         /// Days since 1970.
         var day: Int64 = 0
+        /// How many days have begun. A clock that is set back begins one anew, and what an upload of the first one gives back
+        /// was never counted then.
+        var begun = 0
         var used: [PiName: Amount] = [:]
     }
 
@@ -21,7 +24,8 @@ final class DayQuota: Sendable {
     private static let secondsOfDay: Int64 = 86_400
 
     private let mostFiles: Int64
-    private let mostBytes: Int64
+    /// No file may be larger.
+    let mostBytes: Int64
     private let isUnlimited: Bool
     private let state = Mutex(State())
 
@@ -41,27 +45,27 @@ final class DayQuota: Sendable {
                 .tooLarge, "The file has \(size) bytes; this receiver takes \(mostBytes) bytes of a Pi in a day.")
         }
         let day = now / Self.secondsOfDay
-        let isPossible = state.withLock { state in
-            if state.day != day { state = State(day: day) }
+        let begun: Int? = state.withLock { state in
+            if state.day != day { state = State(day: day, begun: state.begun + 1) }
             var amount = state.used[pi, default: Amount()]
-            guard files <= mostFiles - amount.files, size <= mostBytes - amount.bytes else { return false }
+            guard files <= mostFiles - amount.files, size <= mostBytes - amount.bytes else { return nil }
             amount.files += files
             amount.bytes += size
             state.used[pi] = amount
-            return true
+            return state.begun
         }
-        guard isPossible else {
+        guard let begun else {
             throw Refusal(
                 .tooManyRequests,
                 "\(pi) has sent what this receiver takes of a Pi in a day; more is possible tomorrow (UTC).",
                 retryAfter: (day + 1) * Self.secondsOfDay - now)
         }
-        return Charge(pi: pi, files: files, size: size, day: day, quota: self)
+        return Charge(pi: pi, files: files, size: size, begun: begun, quota: self)
     }
 
     fileprivate func giveBack(_ charge: Charge, files: Int64, bytes: Int64) {
         state.withLock { state in
-            guard state.day == charge.day, let amount = state.used[charge.pi] else { return }
+            guard state.begun == charge.begun, let amount = state.used[charge.pi] else { return }
             state.used[charge.pi] = Amount(files: amount.files - files, bytes: amount.bytes - bytes)
         }
     }
@@ -70,17 +74,17 @@ final class DayQuota: Sendable {
     /// there already.
     final class Charge: Sendable {
         fileprivate let pi: PiName
-        fileprivate let day: Int64
+        fileprivate let begun: Int
         private let files: Int64
         private let size: Int64
         private let quota: DayQuota
         private let isSettled = Atomic<Bool>(false)
 
-        fileprivate init(pi: PiName, files: Int64, size: Int64, day: Int64, quota: DayQuota) {
+        fileprivate init(pi: PiName, files: Int64, size: Int64, begun: Int, quota: DayQuota) {
             self.pi = pi
             self.files = files
             self.size = size
-            self.day = day
+            self.begun = begun
             self.quota = quota
         }
 

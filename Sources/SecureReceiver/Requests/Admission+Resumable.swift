@@ -82,10 +82,10 @@ extension Admission {
         return PartialKey(pi: request.pi, id: id)
     }
 
-    private static func checkNoBody(_ request: VerifiedRequest) throws(Refusal) {
+    static func checkNoBody(_ request: VerifiedRequest) throws(Refusal) {
         guard request.head.body == .length(0) else {
             throw Refusal(
-                .malformedRequest, "This request has no body; the bytes of an upload in parts come with PATCH.")
+                .malformedRequest, "This request has no body; a file's bytes come with PUT or PATCH.")
         }
         guard request.digest == .ofNothing else {
             throw Refusal(.digestMismatch, "The body's SHA-256 is not the one in Content-Digest.")

@@ -24,6 +24,8 @@ struct Admission: Sendable {
         case upload(AdmittedUpload)
         case part(AdmittedPart)
         case question(AdmittedQuestion)
+        /// What there is room for, for this Pi.
+        case status(PiName)
 
         /// The Pi has shown a good signature.
         var isSigned: Bool { if case .answer = self { false } else { true } }
@@ -54,6 +56,13 @@ struct Admission: Sendable {
                     .methodNotAllowed, "An upload in parts goes on with PATCH.",
                     allowedMethods: ["HEAD", "PATCH", "DELETE"])
             }
+        }
+        if head.path == MessagePath.status {
+            guard head.method == "GET" || head.method == "HEAD" else {
+                throw Refusal(.methodNotAllowed, "The status is asked for with GET.", allowedMethods: ["GET", "HEAD"])
+            }
+            try Self.checkNoBody(request)
+            return .status(request.pi)
         }
         throw Refusal(.notFound, "There is nothing at this path. Files go to \(MessagePath.files)<path>.")
     }

@@ -3,8 +3,9 @@ import UploadProtocol
 
 /// What waits for one of some threads, and whose turn it is. Of one file the pieces come one after the other; Pis come in turn.
 ///
-/// No Pi may have more threads than are still free: one alone has half of them, two a third each, and whoever comes next
-/// always finds one, however long the pieces of the others take.
+/// No Pi may have more threads than are still free: one alone has half of them, two in the long run a third each, and whoever
+/// comes next finds one, however long the pieces of the others take. Only if several come while none of these ends may all be
+/// taken (of 16 threads 8 + 4 + 2 + 1 + 1): who comes then has the first that is free again.
 struct CommitLines {
     struct Piece {
         /// `nil`: the receiver's own.
@@ -49,8 +50,7 @@ struct CommitLines {
 
     /// The next piece that may begin, on a thread that is free.
     mutating func begin() -> Piece? {
-        guard freeThreads > 0,
-            let index = inTurn.firstIndex(where: { lines[$0]?.threads ?? 0 < freeThreads }),
+        guard let index = inTurn.firstIndex(where: { lines[$0]?.threads ?? 0 < freeThreads }),
             let piece = lines[inTurn[index]]?.ready.popFirst()
         else { return nil }
         freeThreads -= 1

@@ -46,21 +46,17 @@ final class CommitQueue: Sendable {
         pool.submit { _ in self.work(at: piece) }
     }
 
-    /// At this piece, then at what comes next.
-    private func work(at first: CommitLines.Piece) {
-        var piece = first
-        while true {
-            piece.work()
-            // One that ends may make way for two: for another Pi's, and for one of its own Pi, which has a thread less now.
-            let (next, further) = lines.withLock { lines in
-                lines.end(piece)
-                return (lines.begin(), lines.begin())
-            }
-            signs.give()
-            if let further { start(further) }
-            guard let next else { return }
-            piece = next
+    /// At one piece for each job of the pool: what a piece holds, an upload's turn for one, is held until its job ends.
+    private func work(at piece: CommitLines.Piece) {
+        piece.work()
+        // One that ends may make way for two: for another Pi's, and for one of its own Pi, which has a thread less now.
+        let (next, further) = lines.withLock { lines in
+            lines.end(piece)
+            return (lines.begin(), lines.begin())
         }
+        signs.give()
+        if let next { start(next) }
+        if let further { start(further) }
     }
 
     /// Returns if a thread is free and nobody waits for one, or else as soon as one of them gets on.

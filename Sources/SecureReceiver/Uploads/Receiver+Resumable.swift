@@ -10,11 +10,10 @@ extension Receiver {
     /// Waits for the turn at the file, and says on the event loop of `channel` whether its body may come. `end` is called if a
     /// newer request wants the turn.
     func begin(
-        _ upload: AdmittedUpload, _ logger: Logger, on channel: any Channel,
+        _ upload: AdmittedUpload, _ logger: Logger, room: Admitted, on channel: any Channel,
         endedBy end: @escaping @Sendable () -> Void,
         then started: @escaping @Sendable (Start) -> Void
     ) {
-        let room = limit.admit(upload.pi)
         turns.take(PartialKey(upload.file)) { turn in
             let start = Start { () throws(Refusal) in try begin(upload, logger, room: room, turn: turn) }
             turn.mayEnd(by: end)
@@ -24,11 +23,10 @@ extension Receiver {
 
     /// The same for a part, whose upload is opened off the event loop.
     func begin(
-        _ part: AdmittedPart, _ logger: Logger, on channel: any Channel,
+        _ part: AdmittedPart, _ logger: Logger, room: Admitted, on channel: any Channel,
         endedBy end: @escaping @Sendable () -> Void,
         then started: @escaping @Sendable (Start) -> Void
     ) {
-        let room = limit.admit(part.key.pi)
         turns.take(part.key) { turn in
             commits.run(for: part.key.pi) {
                 // What came of it may have to be read: not for nobody.
@@ -197,7 +195,8 @@ extension Receiver {
         }
     }
 
-    private func refusal(for error: StoreError, _ key: PartialKey) -> Refusal {
+    func refusal(for error: StoreError, _ key: PartialKey) -> Refusal {
+        if let refusal = refusal(forPassing: error, of: key.pi, ["id": "\(key.id)"]) { return refusal }
         refusals.log(
             .error, "upload not found out about", of: key.pi, ["id": "\(key.id)", "error": "\(error)"], to: logger)
         return Refusal(.storageFailed, "The receiver could not read its notes; its log says why.")

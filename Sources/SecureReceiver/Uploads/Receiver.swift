@@ -30,9 +30,8 @@ struct Receiver: Sendable {
 
     /// `logger`: the connection's, which knows where it comes from.
     func begin(
-        _ upload: AdmittedUpload, _ logger: Logger, room: Admitted? = nil, turn: UploadTurn? = nil
+        _ upload: AdmittedUpload, _ logger: Logger, room: Admitted, turn: UploadTurn? = nil
     ) throws(Refusal) -> WholeUpload {
-        let room = room ?? limit.admit(upload.pi)
         let kept = turn == nil ? 0 : (try? store.partials.status(of: PartialKey(upload.file))?.offset) ?? 0
         // What was kept of it was counted when it came.
         let charge = try quota.charge(upload.pi, size: upload.size - kept, now: now)
@@ -107,6 +106,7 @@ struct Receiver: Sendable {
     }
 
     func refusal(for error: StoreError, _ upload: AnnouncedFile) -> Refusal {
+        if let refusal = refusal(forPassing: error, of: upload.pi, ["path": "\(upload.path)"]) { return refusal }
         func log(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata = [:]) {
             refusals.log(
                 level, message, of: upload.pi, metadata.merging(["path": "\(upload.path)"]) { $1 }, to: logger)
@@ -115,9 +115,6 @@ struct Receiver: Sendable {
         case .pathConflict:
             log(.notice, "path in use", ["reason": "\(error)"])
             return Refusal(.pathConflict, "\(upload.path) cannot be stored beside what is there.")
-        case .failed(let failure) where failure.code == EMFILE || failure.code == ENFILE:
-            log(.error, "too many open files")
-            return Refusal(.tooManyRequests, "\(Problem.tooManyRequests.title); try again soon.")
         case .insufficientSpace:
             log(.error, "not enough space", ["size": "\(upload.size)"])
             return Refusal(.insufficientStorage, "The receiver has no room for \(upload.size) bytes.")
@@ -125,6 +122,13 @@ struct Receiver: Sendable {
             log(.error, "file not stored", ["error": "\(error)"])
             return Refusal(.storageFailed, "The receiver could not write the file; its log says why.")
         }
+    }
+
+    /// What will be over soon, whatever met it; `nil` for all else.
+    func refusal(forPassing error: StoreError, of pi: PiName, _ subject: Logger.Metadata) -> Refusal? {
+        guard case .failed(let failure) = error, failure.code == EMFILE || failure.code == ENFILE else { return nil }
+        refusals.log(.error, "too many open files", of: pi, subject, to: logger)
+        return Refusal(.tooManyRequests, "\(Problem.tooManyRequests.title); try again soon.")
     }
 }
 

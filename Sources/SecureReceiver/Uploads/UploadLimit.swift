@@ -2,10 +2,11 @@ import Synchronization
 import UploadProtocol
 
 /// How many uploads of all connections may be under way: each holds a descriptor. Where there is no room, connections are not
-/// read until there is.
+/// read until there is, and what was read already waits.
 ///
-/// No Pi may hold more than are still free: one alone gets half, two a third each, and whoever comes next always finds
-/// room, however slowly the others send.
+/// No Pi may hold more than are still free: one alone gets half, two in the long run a third each, and whoever comes next finds
+/// room, however slowly the others send. Only if several take their share while none of it is given back may all be taken; who
+/// comes then has the first that is free again.
 final class UploadLimit: Sendable {
     private struct State {
         var underWay = 0
@@ -28,13 +29,15 @@ final class UploadLimit: Sendable {
         state.ofPi[pi, default: 0] >= max(0, most - state.underWay)
     }
 
-    /// Room for one upload, for as long as somebody holds it.
-    func admit(_ pi: PiName) -> Admitted {
-        state.withLock { state in
+    /// Room for one upload, for as long as somebody holds it; `nil` if there is none.
+    func admit(_ pi: PiName) -> Admitted? {
+        let hasRoom = state.withLock { state in
+            guard !isReached(for: pi, state) else { return false }
             state.underWay += 1
             state.ofPi[pi, default: 0] += 1
+            return true
         }
-        return Admitted(pi, limit: self)
+        return hasRoom ? Admitted(pi, limit: self) : nil
     }
 
     /// Calls `wake` once as soon as there is room.

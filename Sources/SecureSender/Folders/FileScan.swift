@@ -2,82 +2,101 @@ import Files
 import Glibc
 import UploadProtocol
 
-/// The files below a folder that are to be sent, oldest first: their names only, so that a hundred thousand fit.
+/// One look through a folder: the files that are to be sent, and what has to be told of the others.
 struct FileScan {
-    struct Entry: Sendable {
-        let path: UploadPath
-        let modified: Fingerprint.Moment
-    }
-
-    /// Names of one kind, of which the first few are told.
-    struct Names {
-        static let mostTold = 10
-
-        var count = 0
-        var told: [(name: String, reason: String)] = []
-
-        fileprivate mutating func append(_ name: String, _ reason: UploadPathError) {
-            count += 1
-            if told.count < Self.mostTold { told.append((name, "\(reason)")) }
-        }
-    }
-
-    private(set) var entries: [Entry] = []
+    private(set) var files: FileList
     /// Names that the receiver keeps for itself, such as receipts: nobody expects these to be sent.
-    private(set) var reserved = Names()
+    private(set) var reserved = Noted<(name: String, reason: String)>()
     /// Names that cannot be stored, too long ones for example: somebody has to rename these.
-    private(set) var unsendable = Names()
+    private(set) var unsendable = Noted<(name: String, reason: String)>()
     /// Folders inside that cannot be read.
-    private(set) var unreadable: [SystemCallError] = []
+    private(set) var unreadable = Noted<SystemCallError>()
+    /// Folders inside whose files cannot be moved; these are left out.
+    private(set) var immovable = Noted<(path: String, obstacle: FolderObstacle)>()
+
+    private let excluded: Fingerprint?
+    private let selection: FileSelection
+    private let watch: FolderWatch?
 
     /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder `leavingOut`.
-    init(of folder: Folder, leavingOut excluded: Folder?) throws(SystemCallError) {
-        let excluded = try excluded.map { (excluded) throws(SystemCallError) in
+    init(
+        of folder: Folder, leavingOut excluded: Folder?, quietTime: QuietTime = QuietTime(.zero),
+        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil
+    ) throws(SystemCallError) {
+        self.selection = selection
+        self.watch = watch
+        files = FileList(quietTime: quietTime, lifetime: lifetime)
+        self.excluded = try excluded.map { (excluded) throws(SystemCallError) in
             Fingerprint(try excluded.descriptor.status())
         }
-        try collect(folder, below: [], excluded: excluded)
-        entries.sort { left, right in
-            left.modified == right.modified
-                ? left.path.description < right.path.description : left.modified < right.modified
-        }
+        try collect(folder, .root, path: [])
+        files.sort()
     }
 
+    /// `path`: of `folder`, below the one that is looked through.
     private mutating func collect(
-        _ folder: Folder, below parents: [String], excluded: Fingerprint?
+        _ folder: Folder, _ index: FileList.FolderIndex, path: [String]
     ) throws(SystemCallError) {
+        watch?.add(folder)
+        let exit = FolderExit(of: folder)
+        var hasImmovable = false
         try folder.forEachName { bytes throws(SystemCallError) in
             guard bytes.first != UInt8(ascii: ".") else { return }
             guard let name = String(validating: bytes, as: UTF8.self) else {
-                return refuse(String(decoding: bytes, as: UTF8.self), below: parents, UploadPathError.notUTF8)
+                return refuse(String(decoding: bytes, as: UTF8.self), below: path, .notUTF8)
             }
             // A file that vanishes meanwhile is not ours to send.
             guard let status = try folder.status(of: name), status.isRegularFile || status.isFolder else { return }
+            guard
+                status.isFolder
+                    ? selection.wantsFolder(name, below: path) : selection.wantsFile(name, below: path)
+            else { return }
             do throws(UploadPathError) {
-                let path = try UploadPath(segments: parents + [name])
-                if status.isFolder {
-                    descend(into: name, of: folder, path: path, status: Fingerprint(status), excluded: excluded)
-                } else {
-                    entries.append(Entry(path: path, modified: Fingerprint(status).modified))
-                }
+                guard path.count < UploadPath.mostSegments else { throw .segmentCount(path.count + 1) }
+                try UploadPath.check(name)
             } catch {
-                refuse(name, below: parents, error)
+                return refuse(name, below: path, error)
+            }
+            if status.isFolder {
+                descend(into: name, of: folder, index, path: path, status: Fingerprint(status))
+            } else if let obstacle = exit.obstacle(to: status) {
+                // Once for all that is in it.
+                if !hasImmovable { immovable.append((folder.path, obstacle)) }
+                hasImmovable = true
+            } else {
+                files.add(name, in: index, Fingerprint(status))
             }
         }
     }
 
     private mutating func descend(
-        into name: String, of folder: Folder, path: UploadPath, status: Fingerprint, excluded: Fingerprint?
+        into name: String, of folder: Folder, _ index: FileList.FolderIndex, path: [String], status: Fingerprint
     ) {
         if let excluded, (excluded.device, excluded.inode) == (status.device, status.inode) { return }
         do throws(SystemCallError) {
-            try collect(try folder.folder(name), below: path.segments, excluded: excluded)
+            try collect(try folder.folder(name), files.add(folder: name, in: index), path: path + [name])
         } catch {
-            unreadable.append(error)
+            if error.code != ENOENT { unreadable.append(error) }
         }
     }
 
     private mutating func refuse(_ name: String, below parents: [String], _ error: UploadPathError) {
         let path = (parents + [name]).joined(separator: "/")
-        if case .reserved = error { reserved.append(path, error) } else { unsendable.append(path, error) }
+        if case .reserved = error { reserved.append((path, "\(error)")) } else { unsendable.append((path, "\(error)")) }
+    }
+}
+
+/// Things of one kind, of which the first few are told.
+struct Noted<Element> {
+    static var mostTold: Int { 10 }
+
+    private(set) var count = 0
+    private(set) var told: [Element] = []
+
+    var untold: Int { count - told.count }
+
+    mutating func append(_ element: Element) {
+        count += 1
+        if told.count < Self.mostTold { told.append(element) }
     }
 }

@@ -56,6 +56,28 @@ struct Folder: Sendable {
         return nil
     }
 
+    /// Writes a file or replaces it, whole or not at all, durably. What an interruption leaves has one name and is replaced by
+    /// the next attempt; so only one may be at it.
+    func replace(_ name: String, _ contents: [UInt8]) throws(SystemCallError) {
+        let temporaryName = NamelessFile.temporaryName(for: name)
+        try removeIfThere(temporaryName)
+        let file = try open(temporaryName, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
+        try file.write(contents)
+        try file.synchronize()
+        guard renameat(descriptor.number, temporaryName, descriptor.number, name) == 0 else {
+            let error = SystemCallError("replace", path(of: name))
+            try? remove(temporaryName)
+            throw error
+        }
+        try synchronize()
+    }
+
+    func removeIfThere(_ name: String) throws(SystemCallError) {
+        guard unlinkat(descriptor.number, name, 0) == 0 || errno == ENOENT else {
+            throw SystemCallError("remove", path(of: name))
+        }
+    }
+
     func remove(_ name: String) throws(SystemCallError) {
         guard unlinkat(descriptor.number, name, 0) == 0 else { throw SystemCallError("remove", path(of: name)) }
     }

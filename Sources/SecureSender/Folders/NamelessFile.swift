@@ -1,6 +1,7 @@
 import CLinux
 import Files
 import Glibc
+import OpenSSL
 
 /// A new file that gets its name once its contents are durable; without one it is gone if we are interrupted.
 struct NamelessFile {
@@ -9,7 +10,13 @@ struct NamelessFile {
     /// Where the file system has no files without a name.
     private let temporaryName: String?
 
-    init(in folder: Folder, contents: [UInt8]) throws(SystemCallError) {
+    /// Hidden, and the same at the next attempt: what an interruption left is found by it.
+    static func temporaryName(for name: String) -> String {
+        name.utf8.first == UInt8(ascii: ".") ? "\(name).new" : ".\(name).new"
+    }
+
+    /// `temporaryName`: nobody else may use it.
+    init(in folder: Folder, temporaryName name: String) throws(SystemCallError) {
         self.folder = folder
         let number = linux_open_unnamed(folder.descriptor.number, 0o644)
         if number >= 0 {
@@ -17,18 +24,50 @@ struct NamelessFile {
             temporaryName = nil
         } else if [EOPNOTSUPP, EISDIR, EINVAL, ENOENT].contains(errno) {
             // FAT on a stick, for one (open(2), O_TMPFILE).
-            let name = ".receipt-\(UInt64.random(in: .min ... .max))"
-            descriptor = try folder.open(name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
+            try folder.removeIfThere(name)
+            descriptor = try folder.open(name, O_RDWR | O_CREAT | O_EXCL, mode: 0o644)
             temporaryName = name
         } else {
             throw SystemCallError("create a file in", folder.path)
         }
+    }
+
+    init(in folder: Folder, temporaryName: String, contents: [UInt8]) throws(SystemCallError) {
+        self = try NamelessFile(in: folder, temporaryName: temporaryName)
         do throws(SystemCallError) {
             try descriptor.write(contents)
         } catch {
             discard()
             throw error
         }
+    }
+
+    /// Copies the contents of `original`, and the times and the mode in `status`.
+    func fill(from original: FileDescriptor, size: Int64, status: stat) throws(SystemCallError) {
+        let buffer = PieceBuffer()
+        var position: Int64 = 0
+        while position < size {
+            let count = pread(original.number, buffer.bytes.baseAddress, buffer.bytes.count, off_t(position))
+            if count > 0 {
+                try descriptor.write(buffer.prefix(count))
+                position += Int64(count)
+            } else if count == 0 {
+                // It became shorter. The digest will tell.
+                break
+            } else if errno != EINTR {
+                throw SystemCallError("read", original.path)
+            }
+        }
+        // FAT has no modes, and times in steps of two seconds.
+        _ = fchmod(descriptor.number, status.st_mode & 0o777)
+        let times = [status.st_atim, status.st_mtim]
+        _ = futimens(descriptor.number, times)
+    }
+
+    /// Of what the disk holds; to be called after `synchronize()`.
+    func digest() throws(SystemCallError) -> SHA256Digest {
+        descriptor.forgetCache()
+        return try descriptor.digest()
     }
 
     /// Hands the contents to the disk and does not wait: of many files, most are there when the first has been synced.

@@ -47,6 +47,19 @@ struct ProblemDetails: Sendable {
         }
     }
 
+    /// Why the receiver does not take us for `pi`, and what to do; `nil` for any other refusal.
+    func identityRefusal(of pi: PiName) -> (reason: String, hint: String)? {
+        switch problem {
+        case .authenticationFailed:
+            (
+                "the receiver does not accept the signature of \(pi) \(answer)",
+                "is the line of \(pi) in the receiver's ids.txt, with the secret of this Pi's secret.py?"
+            )
+        case .identityMismatch: (words, "pi.pem and secret.py have to be of one and the same Pi")
+        default: nil
+        }
+    }
+
     private func explanation(of problem: Problem) -> String {
         switch problem {
         case .insufficientStorage: "the receiver's disk is full"

@@ -12,8 +12,8 @@ struct PiIdentity: Sendable {
     let certificateChain: [Certificate]
     let privateKey: PrivateKey
     let trustRoots: [Certificate]
-    /// What should be mended and does not hold the run up.
-    let warnings: [String]
+    /// Of its secret files, the paths of those that should be for their owner alone.
+    let readableByAll: [String]
 
     /// When the bundle was made, in seconds since 1970: no time of today is earlier.
     var made: Int64 { (certificateChain[0].notBefore ?? 0) + LeafProfile.headStart }
@@ -27,7 +27,7 @@ struct PiIdentity: Sendable {
             in: try Self.read(folder.path(of: IdentityFolder.rootsFile)),
             path: folder.path(of: IdentityFolder.rootsFile))
         name = try Self.name(in: certificateChain[0], path: certificatePath, roots: trustRoots)
-        warnings = [secretPath, certificatePath].compactMap { Self.warningIfOthersCanRead($0) }
+        readableByAll = [secretPath, certificatePath].filter { Self.othersCanRead($0) }
     }
 
     /// Enough for any key, chain and set of roots.
@@ -93,9 +93,8 @@ struct PiIdentity: Sendable {
             hint: "copy secret.py, pi.pem and ca.pem again from the folder that `provision new-pi` made")
     }
 
-    private static func warningIfOthersCanRead(_ path: String) -> String? {
+    private static func othersCanRead(_ path: String) -> Bool {
         var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & 0o007 != 0 else { return nil }
-        return "Warning: every user of this computer can read \(path)\n  hint: chmod 600 \(path)"
+        return stat(path, &status) == 0 && status.st_mode & 0o007 != 0
     }
 }

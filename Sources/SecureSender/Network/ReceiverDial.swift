@@ -7,56 +7,64 @@ import UploadProtocol
 enum ConnectFailure: Error {
     /// One side turned the other down: trying again cannot help.
     case refused(CommandFailure)
-    case unreachable(reason: String, hint: String?)
+    /// `mayPass`: whether nobody has turned us away; packets may have been lost.
+    case unreachable(reason: String, hint: String?, mayPass: Bool)
 }
 
 extension SecureChannel {
-    /// Connects, and returns when both sides have shown who they are.
+    /// Connects, and returns when both sides have shown who they are. `tell`: is called about every second, with the time
+    /// that a step takes by now.
     static func open(
         to receiver: ReceiverAddress, as identity: PiIdentity, certificateTime: VerificationTime,
-        settings: SenderSettings
+        settings: SenderSettings, tell: (Duration) -> Void = { _ in }
     ) throws(ConnectFailure) -> SecureChannel {
         let socket: FileDescriptor
         do throws(Dialer.Failure) {
-            socket = try Dialer.connect(to: receiver, timeLimit: settings.connectTimeLimit)
+            socket = try Dialer.connect(to: receiver, timeLimit: settings.connectTimeLimit, tell: tell)
         } catch {
-            throw .unreachable(reason: error.reason, hint: nil)
+            throw .unreachable(reason: error.reason, hint: error.hint, mayPass: error.mayPass)
         }
+        return try open(
+            over: socket, to: receiver, as: identity, certificateTime: certificateTime, settings: settings, tell: tell)
+    }
+
+    /// The same over a connection that is there.
+    static func open(
+        over socket: FileDescriptor, to receiver: ReceiverAddress, as identity: PiIdentity,
+        certificateTime: VerificationTime, settings: SenderSettings, tell: (Duration) -> Void = { _ in }
+    ) throws(ConnectFailure) -> SecureChannel {
         let channel: SecureChannel
         do throws(OpenSSLError) {
             let context = try TLSContext(.sender(identity, certificateTime: certificateTime))
-            channel = try SecureChannel(socket, context: context, serverName: LeafProfile.receiverName)
+            channel = try SecureChannel(
+                socket, context: context, serverName: LeafProfile.receiverName, rateLimit: settings.rateLimit)
         } catch {
             throw .refused(.identityNotFound(reason: "the certificate cannot be used: \(error)"))
         }
         do throws(End) {
-            try channel.handshake(timeLimit: settings.handshakeTimeLimit)
+            try channel.handshake(timeLimit: settings.handshakeTimeLimit, tell: tell)
+        } catch .refused(let error) {
+            let failure = CommandFailure.authenticationFailed(
+                error, receiver: receiver, identity: identity, certificateTime: certificateTime,
+                shown: channel.refusedCertificate)
+            throw failure.map { .refused($0) } ?? channel.notTheReceiver("\(error)", mayPass: false)
+        } catch .timedOut {
+            let seconds = settings.handshakeTimeLimit.components.seconds
+            throw channel.notTheReceiver("no answer within \(seconds) s", mayPass: true)
         } catch {
-            throw failure(
-                error, receiver: receiver, identity: identity, certificateTime: certificateTime, settings: settings)
+            throw channel.notTheReceiver("\(error)", mayPass: true)
         }
         return channel
     }
 
-    private static func failure(
-        _ end: End, receiver: ReceiverAddress, identity: PiIdentity, certificateTime: VerificationTime,
-        settings: SenderSettings
-    ) -> ConnectFailure {
-        let hint = "is it secure-receiver that listens there?"
-        switch end {
-        case .refused(let error):
-            if let failure = CommandFailure.authenticationFailed(
-                error, receiver: receiver, identity: identity, certificateTime: certificateTime)
-            {
-                return .refused(failure)
-            }
-            return .unreachable(reason: "what listens there does not speak TLS 1.3 with us: \(error)", hint: hint)
-        case .closed, .cut:
-            return .unreachable(reason: "the connection ended in the TLS handshake: \(end)", hint: hint)
-        case .timedOut:
-            let seconds = settings.handshakeTimeLimit.components.seconds
-            return .unreachable(reason: "what listens there did not answer within \(seconds) s", hint: hint)
+    /// The handshake ended for a reason that has nothing to do with who is who.
+    private func notTheReceiver(_ reason: String, mayPass: Bool) -> ConnectFailure {
+        let hint = "is it secure-receiver that listens there? Another port is chosen with --port"
+        if let service = Stranger.service(firstBytes) {
+            return .unreachable(reason: "what listens there is \(service)", hint: hint, mayPass: false)
         }
+        return .unreachable(
+            reason: "what listens there does not speak TLS 1.3 with us: \(reason)", hint: hint, mayPass: mayPass)
     }
 }
 
@@ -72,9 +80,10 @@ extension SecureChannel.End: CustomStringConvertible {
 }
 
 extension CommandFailure {
-    /// `nil` for an error that has nothing to do with who is who.
+    /// `nil` for an error that has nothing to do with who is who. `shown`: the certificate that we refused.
     static func authenticationFailed(
-        _ error: TLSError, receiver: ReceiverAddress, identity: PiIdentity, certificateTime: VerificationTime
+        _ error: TLSError, receiver: ReceiverAddress, identity: PiIdentity, certificateTime: VerificationTime,
+        shown: Certificate? = nil
     ) -> CommandFailure? {
         guard error.concernsIdentity else { return nil }
         switch error {
@@ -84,11 +93,11 @@ extension CommandFailure {
                 case .systemClock: "the time of the system clock"
                 case .exactly(let time), .notBefore(let time): HTTPDate.format(time)
                 }
+            let stranger = shown.map { Stranger.Certificate($0) }
+            let words = stranger.map { "; \($0.words)" } ?? ""
             return .authenticationFailed(
-                reason: "what answers at \(receiver.url) is not the receiver that this Pi trusts: \(error)",
-                hint:
-                    "is the address right, and is ca.pem the one of this receiver's lab? (certificates are judged at \(time))"
-            )
+                reason: "what answers at \(receiver.url) is not the receiver that this Pi trusts: \(error)\(words)",
+                hint: "\((stranger ?? .receiver).wayOut) (certificates are judged at \(time))")
         case .alertReceived, .protocolFailure:
             let end = identity.certificateChain[0].notAfter.map { " (it ends on \(HTTPDate.format($0)))" } ?? ""
             return .authenticationFailed(

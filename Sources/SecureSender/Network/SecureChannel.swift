@@ -28,23 +28,39 @@ final class SecureChannel {
     private var unsent: [UInt8] = []
     private var unsentStart = 0
     private let buffer = PieceBuffer()
+    private var limit: TokenBucket?
+    /// Bytes that are encrypted together, at most 16 KiB (RFC 8446, section 5.1): what comes in part cannot be read.
+    var recordSize = 16 << 10
+    /// What the peer said first, as far as it came in one piece: something that speaks no TLS tells so what it is.
+    private(set) var firstBytes: [UInt8] = []
     /// The peer takes no more. Its last words may still wait to be read: the alert that refuses our certificate, or the
     /// answer that refuses a file.
     private(set) var writeFailure: SystemCallError?
 
-    init(_ socket: FileDescriptor, context: TLSContext, serverName: String) throws(OpenSSLError) {
+    /// `rateLimit`: bytes a second that go out.
+    init(
+        _ socket: FileDescriptor, context: TLSContext, serverName: String, rateLimit: Int64? = nil
+    ) throws(OpenSSLError) {
         self.socket = socket
+        limit = rateLimit.map { TokenBucket(rate: $0, now: .now) }
         tls = try TLSConnection(context: context, serverName: serverName)
     }
 
     /// Bytes that wait for the socket.
     var unsentCount: Int { unsent.count - unsentStart }
 
+    var cipherSuite: String { tls.cipherSuite }
+
     /// Of the receiver; there after the handshake.
     var peerCertificate: Certificate? { tls.peerChain?.leaf }
 
-    func handshake(timeLimit: Duration) throws(End) {
-        let deadline = Uptime.now + timeLimit
+    /// The one that we refused.
+    var refusedCertificate: Certificate? { tls.refusedCertificate }
+
+    /// `tell`: is called about every second, with the time that has gone.
+    func handshake(timeLimit: Duration, tell: (Duration) -> Void) throws(End) {
+        let start = Uptime.now
+        let deadline = start + timeLimit
         while true {
             let state: TLSConnection.Handshake
             do throws(TLSError) {
@@ -59,7 +75,9 @@ final class SecureChannel {
             _ = flush()
             if state == .complete { return }
             guard Uptime.now < deadline else { throw .timedOut }
-            wait(until: deadline, forWriting: unsentCount > 0)
+            let second = Uptime.now + .seconds(1)
+            wait(until: min(deadline, second), forWriting: unsentCount > 0)
+            if Uptime.now >= second { tell(.now - start) }
             if let end = takeFromSocket() { throw end }
         }
     }
@@ -77,16 +95,29 @@ final class SecureChannel {
     /// Encrypts `plaintext` into the bytes that wait.
     func send(_ plaintext: UnsafeRawBufferPointer) throws(TLSError) {
         guard writeFailure == nil else { return }
-        try tls.write(plaintext)
+        var rest = plaintext[...]
+        while !rest.isEmpty {
+            try tls.write(UnsafeRawBufferPointer(rebasing: rest.prefix(recordSize)))
+            rest = rest.dropFirst(recordSize)
+        }
         takeCiphertext()
     }
+
+    /// Writes what the socket takes now, and returns how many bytes that are.
+    func push() -> Int { flush() }
 
     /// Writes what the socket takes, waits until it can be read or written, at most `time`, and reads once.
     /// `hasMore`: whether the caller has more to send as soon as the socket takes it.
     func exchange(waiting time: Duration, hasMore: Bool) -> Activity {
         var activity = Activity()
         activity.sent = flush()
-        wait(until: .now + time, forWriting: hasMore || unsentCount > 0)
+        let pause = unsentCount > 0 ? limit?.wait ?? .zero : .zero
+        if pause > .zero {
+            // The socket may be writable all the time.
+            wait(until: .now + min(time, pause), forWriting: false)
+        } else {
+            wait(until: .now + time, forWriting: hasMore || unsentCount > 0)
+        }
         activity.sent += flush()
         let end = takeFromSocket()
         activity.end = decrypt(into: &activity.received) ?? end
@@ -121,10 +152,10 @@ extension SecureChannel {
     /// One write: more would fill the kernel's buffer beyond what TCP_NOTSENT_LOWAT lets it hoard.
     private func flush() -> Int {
         guard unsentCount > 0, writeFailure == nil else { return 0 }
+        let most = min(unsentCount, limit?.available(at: .now) ?? unsentCount)
+        guard most > 0 else { return 0 }
         let count = unsent.withUnsafeBytes { bytes in
-            Glibc.send(
-                socket.number, bytes.baseAddress?.advanced(by: unsentStart), bytes.count - unsentStart,
-                Int32(MSG_NOSIGNAL))
+            Glibc.send(socket.number, bytes.baseAddress?.advanced(by: unsentStart), most, Int32(MSG_NOSIGNAL))
         }
         guard count > 0 else {
             if errno != EAGAIN, errno != EINTR {
@@ -133,6 +164,7 @@ extension SecureChannel {
             }
             return 0
         }
+        limit?.take(count)
         unsentStart += count
         if unsentCount == 0 {
             forgetUnsent()
@@ -151,6 +183,7 @@ extension SecureChannel {
     private func takeFromSocket() -> End? {
         let count = recv(socket.number, buffer.bytes.baseAddress, buffer.bytes.count, 0)
         if count > 0 {
+            if firstBytes.isEmpty { firstBytes = Array(buffer.prefix(min(count, 64))) }
             tls.receive(buffer.prefix(count))
             return nil
         }

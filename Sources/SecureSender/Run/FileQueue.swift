@@ -1,66 +1,136 @@
 import Files
 import UploadProtocol
 
-/// The files of a run that were not sent yet: hashes the next one a piece at a time.
+/// The files of a run that were not begun yet. Hashes them piece by piece, a large one beside the small ones, which it
+/// must not hold up.
 struct FileQueue {
     /// Hashed, and still open for its body.
     struct ReadyFile {
-        let file: OutgoingFile
+        let upload: Upload
         let descriptor: FileDescriptor
     }
 
     enum Step {
-        case ready
-        /// More of the next file is to be hashed.
-        case unfinished
+        case done
         /// That file is out; there may be others.
         case obstacle(UploadPath, FileObstacle)
-        case empty
     }
 
-    private let files: [FileScan.Entry]
+    /// One file at a time.
+    private struct Lane {
+        var hashing: FileHashing?
+        var ready: ReadyFile?
+
+        var isFree: Bool { hashing == nil && ready == nil }
+        var count: Int { isFree ? 0 : 1 }
+    }
+
+    /// Large files that wait for the one before: with more of them the small ones behind have to wait.
+    static let mostLargeWaiting = 64
+
+    private let source: FileSource
     private let folder: Folder
+    private let largeAbove: Int64
     private let hashedAtATime: Int
-    private var next = 0
-    private var hashing: FileHashing?
-    private var ready: ReadyFile?
+    private var order: UploadOrder
+    private var small = Lane()
+    private var large = Lane()
+    private var largeWaiting: [UploadPath] = []
+    /// To be hashed again.
+    private var again: [UploadPath] = []
+    private var secondTries: Set<UploadPath> = []
     private let buffer = PieceBuffer()
 
-    init(files: [FileScan.Entry], folder: Folder, hashedAtATime: Int) {
-        self.files = files
+    init(_ source: FileSource, folder: Folder, settings: SenderSettings) {
+        self.source = source
         self.folder = folder
-        self.hashedAtATime = hashedAtATime
+        largeAbove = settings.inPartsAbove
+        hashedAtATime = settings.hashedAtATime
+        order = UploadOrder(newestEvery: settings.newestEvery)
     }
 
     /// Files that were not taken yet.
-    var count: Int { files.count - next + (hashing == nil ? 0 : 1) + (ready == nil ? 0 : 1) }
+    var count: Int { source.count + again.count + largeWaiting.count + small.count + large.count }
 
-    var isReady: Bool { ready != nil }
+    /// Of all its files; `nil` if that is not known. For before the first is taken.
+    var bytes: Int64? { source.bytes }
 
-    mutating func take() -> ReadyFile? { ready.take() }
+    /// The next small file, or large one, if it is hashed.
+    var readySmall: ReadyFile? { small.ready }
+    var readyLarge: ReadyFile? { large.ready }
 
-    /// Comes nearer to having the next file ready, by a bounded amount of work.
-    mutating func prepare() -> Step {
-        guard ready == nil else { return .ready }
-        if hashing == nil {
-            guard next < files.count else { return .empty }
-            let path = files[next].path
-            next += 1
+    mutating func takeSmall() -> ReadyFile? { small.ready.take() }
+    mutating func takeLarge() -> ReadyFile? { large.ready.take() }
+
+    /// Whether `prepareSmall` or `prepareLarge` has something to do.
+    var hasWork: Bool { mayPrepareSmall || large.hashing != nil || (large.isFree && !largeWaiting.isEmpty) }
+
+    var mayPrepareSmall: Bool { small.hashing != nil || (small.isFree && mayTakeNext) }
+
+    /// The large file that is being hashed, and how far it is.
+    var largeHashing: FileHashing? { large.hashing }
+
+    /// Has a file sent once more, hashed anew; false if that was tried already.
+    mutating func tryAgain(_ path: UploadPath) -> Bool {
+        guard secondTries.insert(path).inserted else { return false }
+        again.append(path)
+        return true
+    }
+}
+
+// MARK: - Hashing
+
+extension FileQueue {
+    /// Comes nearer to having the next small file ready, by a bounded amount of work.
+    mutating func prepareSmall() -> Step {
+        if small.isFree {
+            guard mayTakeNext, let path = takeNext() else { return .done }
             do throws(FileObstacle) {
-                hashing = try FileHashing(path, below: folder)
+                let hashing = try FileHashing(path, below: folder)
+                guard hashing.size > largeAbove else {
+                    small.hashing = hashing
+                    return advance(\.small)
+                }
+                if large.isFree, largeWaiting.isEmpty { large.hashing = hashing } else { largeWaiting.append(path) }
+                return .done
             } catch {
                 return .obstacle(path, error)
             }
         }
-        guard let hashing else { return .empty }
+        return advance(\.small)
+    }
+
+    /// Comes nearer to having the next large file ready, by a bounded amount of work.
+    mutating func prepareLarge() -> Step {
+        if large.isFree, !largeWaiting.isEmpty {
+            let path = largeWaiting.removeFirst()
+            do throws(FileObstacle) {
+                large.hashing = try FileHashing(path, below: folder)
+            } catch {
+                return .obstacle(path, error)
+            }
+        }
+        return advance(\.large)
+    }
+
+    private var mayTakeNext: Bool {
+        largeWaiting.count < Self.mostLargeWaiting && (source.count > 0 || !again.isEmpty)
+    }
+
+    private mutating func takeNext() -> UploadPath? {
+        again.isEmpty ? source.next(order.next()) : again.removeFirst()
+    }
+
+    private mutating func advance(_ lane: WritableKeyPath<FileQueue, Lane>) -> Step {
+        guard let hashing = self[keyPath: lane].hashing else { return .done }
         var budget = hashedAtATime
         do throws(FileObstacle) {
-            guard let file = try hashing.advance(&budget, with: buffer.bytes) else { return .unfinished }
-            ready = ReadyFile(file: file, descriptor: hashing.file)
-            self.hashing = nil
-            return .ready
+            guard let file = try hashing.advance(&budget, with: buffer.bytes) else { return .done }
+            let upload = Upload(file: file, isSecondTry: secondTries.contains(file.path))
+            self[keyPath: lane] = Lane(ready: ReadyFile(upload: upload, descriptor: hashing.file))
+            return .done
         } catch {
-            self.hashing = nil
+            self[keyPath: lane] = Lane()
             return .obstacle(hashing.path, error)
         }
     }

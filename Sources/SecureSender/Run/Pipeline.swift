@@ -1,75 +1,80 @@
-/// Which uploads are under way, and what becomes of them when the connection ends. It knows neither sockets nor time.
+/// Which requests are under way, and what becomes of them when the connection ends. It knows neither sockets nor time.
 struct Pipeline {
-    struct Upload: Hashable, Sendable {
-        let file: OutgoingFile
-        /// Whether it was sent again after the receiver had refused its signature's time.
-        var isTimeCorrected = false
-        /// How often the connection broke while the receiver owed its answer before all others.
-        var breaks = 0
-    }
-
-    private let mostBarrenConnections: Int
     private let mostBreaks: Int
 
     /// Sent, at least in part, and not answered; answers come in this order.
-    private(set) var unanswered: [Upload] = []
-    /// To be sent again, before anything new.
+    private(set) var unanswered: [Exchange] = []
+    /// Files to be sent again, before anything new.
     private(set) var waiting: [Upload] = []
+    private var bytesInFlight: Int64 = 0
     private var answersOnConnection = 0
-    /// In a row.
-    private(set) var barrenConnections = 0
     private var window: Window
 
-    /// `isCautious`: begins with one upload, because the receiver may not take our time.
+    /// `isCautious`: begins with one request, because the receiver may not take our time.
     init(settings: SenderSettings, isCautious: Bool = false) {
-        mostBarrenConnections = settings.barrenConnections
         mostBreaks = settings.breaksOfOneFile
         window = Window(most: settings.requestsInFlight, isCautious: isCautious)
     }
 
-    var hasRoom: Bool { unanswered.count < window.size }
+    /// Whether a request with a body of `bytes` may join, if at most `mostBytes` are to be risked. One always may.
+    func hasRoom(for bytes: Int64, within mostBytes: Int64) -> Bool {
+        unanswered.isEmpty || (unanswered.count < window.size && bytesInFlight + bytes <= mostBytes)
+    }
+
+    var nextWaiting: Upload? { waiting.first }
 
     mutating func takeWaiting() -> Upload? {
         waiting.isEmpty ? nil : waiting.removeFirst()
     }
 
-    /// The head of `upload` has joined what is sent.
-    mutating func begin(_ upload: Upload) {
-        unanswered.append(upload)
+    /// The head of the request has joined what is sent.
+    mutating func begin(_ exchange: Exchange) {
+        unanswered.append(exchange)
+        bytesInFlight += exchange.bodySize
     }
 
-    /// An answer came: whose it is. `nil` if nothing was asked.
-    mutating func takeAnswered() -> Upload? {
+    /// An answer came: to what. `nil` if nothing was asked.
+    mutating func takeAnswered() -> Exchange? {
         guard !unanswered.isEmpty else { return nil }
         answersOnConnection += 1
-        return unanswered.removeFirst()
+        let exchange = unanswered.removeFirst()
+        bytesInFlight -= exchange.bodySize
+        return exchange
     }
 
-    /// The receiver has decided about an upload: more may be under way.
+    /// The receiver has decided about something: more may be under way.
     mutating func proceed() {
         window.grow()
     }
 
-    /// Sends `upload` once more with a corrected time; false if that was tried already.
-    mutating func retryWithCorrectedTime(_ upload: Upload) -> Bool {
-        guard !upload.isTimeCorrected else { return false }
-        var upload = upload
-        upload.isTimeCorrected = true
+    /// Sends the file once more.
+    mutating func sendAgain(_ upload: Upload) {
         waiting.append(upload)
-        return true
     }
 
-    /// Sends `upload` once more when the receiver can take it, and few at first.
-    mutating func postpone(_ upload: Upload) {
-        waiting.append(upload)
+    /// Something is wrong between the receiver and us that a full window would only meet again: one request at first.
+    mutating func slowDown() {
         window.shrink(answers: 0)
     }
 
-    /// Takes back the upload that was begun last, whose body cannot be completed; its connection is of no use any more.
-    mutating func abandonLast() -> Upload? {
-        unanswered.popLast()
+    /// As if it had not been answered, right before its connection ends.
+    mutating func putBack(_ exchange: Exchange) {
+        unanswered.insert(exchange, at: 0)
+        bytesInFlight += exchange.bodySize
+        answersOnConnection -= 1
     }
 
+    /// Takes back the request that was begun last, whose body cannot be completed; its connection is of no use any more.
+    mutating func abandonLast() -> Exchange? {
+        guard let exchange = unanswered.popLast() else { return nil }
+        bytesInFlight -= exchange.bodySize
+        return exchange
+    }
+}
+
+// MARK: - The end of a connection
+
+extension Pipeline {
     enum Ending {
         /// By the receiver's own word, or by ours: nobody is to blame.
         case orderly
@@ -77,34 +82,32 @@ struct Pipeline {
     }
 
     struct Consequence: Hashable {
-        /// They wait for the next run.
-        var failed: [Upload] = []
-        var givesUp = false
+        /// The connection broke on this file too often: it waits for the next run.
+        var failed: Upload?
+        /// It broke while the receiver owed the answer to a request of this file that goes in parts.
+        var suspect: OutgoingFile?
     }
 
-    /// A connection ended, or could not be made. What was not answered is sent again on the next one.
+    /// A connection ended. What was not answered is sent again on the next one.
     mutating func disconnect(_ ending: Ending) -> Consequence {
-        defer { answersOnConnection = 0 }
-        var lost = unanswered
-        unanswered = []
         if ending == .broken { window.shrink(answers: answersOnConnection) }
-        barrenConnections = answersOnConnection == 0 && ending == .broken ? barrenConnections + 1 : 0
-        guard barrenConnections < mostBarrenConnections else {
-            defer { waiting = [] }
-            return Consequence(failed: lost + waiting, givesUp: true)
+        let first = ending == .broken ? unanswered.first : nil
+        var lost = unanswered.filter { $0.request == .put }.map(\.upload)
+        (unanswered, bytesInFlight, answersOnConnection) = ([], 0, 0)
+        var consequence = Consequence()
+        if let first, first.request == .put {
+            var upload = lost.removeFirst()
+            upload.breaks += 1
+            if upload.breaks < mostBreaks {
+                // To the end, so that one file on which every connection breaks cannot hold up the others.
+                waiting = lost + waiting + [upload]
+                return consequence
+            }
+            consequence.failed = upload
+        } else {
+            consequence.suspect = first?.file
         }
-        guard ending == .broken, !lost.isEmpty else {
-            waiting = lost + waiting
-            return Consequence()
-        }
-        var first = lost.removeFirst()
-        first.breaks += 1
-        guard first.breaks < mostBreaks else {
-            waiting = lost + waiting
-            return Consequence(failed: [first])
-        }
-        // To the end, so that one file on which every connection breaks cannot hold up the others.
-        waiting = lost + waiting + [first]
-        return Consequence()
+        waiting = lost + waiting
+        return consequence
     }
 }

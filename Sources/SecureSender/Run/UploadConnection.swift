@@ -1,6 +1,5 @@
 import CommandSupport
 import Files
-import Glibc
 import OpenSSL
 import UploadProtocol
 
@@ -12,19 +11,21 @@ final class UploadConnection {
         /// Nobody is to blame; what is unanswered is sent again.
         case orderly
         case broken(String)
-        /// It makes no sense to go on now.
-        case hopeless(reason: String)
     }
 
+    /// Seconds since 1970.
+    let certificateEnd: Int64
     private let channel: SecureChannel
     private let run: SendRun
     private let judge: AnswerJudge
-    private let certificateEnd: Int64
     private var parser = ResponseParser()
     /// Of the request that is being sent.
     private var body: FileBody?
-    private let piece = PieceBuffer()
     private var lastProgress = Uptime.now
+    private var lastWord = Uptime.now
+    private var answers = 0
+    /// Whether something was hashed since the socket was looked after.
+    private var isBusy = false
 
     /// `nil` if the receiver has shown no certificate.
     init?(_ channel: SecureChannel, run: SendRun) {
@@ -38,34 +39,39 @@ final class UploadConnection {
     func serve() throws(CommandFailure) -> Ending {
         while true {
             if let ending = fill() { return ending }
-            if body == nil, run.pipeline.unanswered.isEmpty, run.pipeline.waiting.isEmpty, run.queue.count == 0 {
+            if body == nil, run.isDone {
                 channel.close()
                 return .finished
             }
-            let activity = channel.exchange(waiting: patience, hasMore: hasMore)
-            if activity.sent > 0 { lastProgress = .now }
+            // The network has something to do while files are moved.
+            let sent = channel.push()
+            run.settle(certificateEnd: certificateEnd)
+            var activity = channel.exchange(waiting: patience, hasMore: body != nil)
+            activity.sent += sent
+            if activity.sent > 0 || run.pipeline.unanswered.isEmpty { lastProgress = .now }
             if let ending = try take(activity) { return ending }
-            if run.pipeline.unanswered.isEmpty { lastProgress = .now }
-            if Uptime.now - lastProgress >= timeLimit {
-                return .hopeless(reason: "the receiver gave no sign for \(timeLimit.components.seconds) s")
+            if run.end != nil || run.isStopping() && run.stopTime.map({ $0 <= .now }) == true { return .orderly }
+            let silence = Uptime.now - lastProgress
+            if silence >= timeLimit {
+                return .broken("the receiver gave no sign for \(silence.components.seconds) s")
             }
-            if let reason = run.reasonToGiveUp { return .hopeless(reason: reason) }
+            tell(silence)
         }
     }
 
-    private var mayBegin: Bool { run.pipeline.hasRoom && run.pauseEnd <= .now }
-
-    /// Whether only the limit of bytes that wait for the socket keeps us from adding to them.
-    private var hasMore: Bool {
-        body != nil || mayBegin && (run.queue.isReady || !run.pipeline.waiting.isEmpty)
+    /// How long to wait for the socket: not at all if there was something to hash, which may be ready to go by now, and never
+    /// longer than a second, so that whoever watches sees that we are alive.
+    private var patience: Duration {
+        if isBusy, run.stopTime == nil { return .zero }
+        let now = Uptime.now
+        let most = min(.seconds(1), timeLimit - (now - lastProgress))
+        return run.policy.pauseEnd > now ? min(most, run.policy.pauseEnd - now) : most
     }
 
-    /// How long to wait for the socket: not at all while there is a file to hash.
-    private var patience: Duration {
-        if !run.queue.isReady, run.queue.count > 0 { return .zero }
-        let now = Uptime.now
-        let rest = timeLimit - (now - lastProgress)
-        return run.pauseEnd > now ? min(rest, run.pauseEnd - now) : rest
+    private func tell(_ silence: Duration) {
+        guard silence >= .seconds(1), Uptime.now - lastWord >= .seconds(1) else { return }
+        lastWord = .now
+        run.report(.waiting(silence))
     }
 
     /// How long nothing may come and nothing be taken. A large file that was sent takes the receiver its time.
@@ -85,42 +91,30 @@ extension UploadConnection {
             do throws(TLSError) {
                 if body != nil {
                     guard try sendPiece() else { return abandonBody() }
-                } else if mayBegin, let upload = run.pipeline.takeWaiting() {
-                    try sendAgain(upload)
-                } else if mayBegin, let ready = run.queue.take() {
-                    try begin(Pipeline.Upload(file: ready.file), FileBody(ready.file, descriptor: ready.descriptor))
-                } else if mayBegin, hashNext() {
-                    continue
-                } else {
+                } else if let departure = run.next() {
+                    try begin(departure)
+                } else if !run.prepareSmall() {
                     break
                 }
             } catch {
                 return .broken("\(error)")
             }
         }
-        // While the socket is busy the next file can be made ready.
-        _ = hashNext()
+        // While the socket is busy the next files can be made ready.
+        isBusy = run.hasWork
+        if isBusy { run.prepare() }
         return nil
     }
 
     /// Signs at the last moment: the receiver judges the time when the head arrives.
-    private func begin(_ upload: Pipeline.Upload, _ body: FileBody) throws(TLSError) {
-        let request = PutRequest(
-            upload.file, authority: run.receiver.authority, pi: run.identity.name, secret: run.identity.secret,
-            created: run.clock.time(at: .now))
-        run.pipeline.begin(upload)
-        self.body = body.isComplete ? nil : body
-        try channel.send(request.bytes)
-    }
-
-    private func sendAgain(_ upload: Pipeline.Upload) throws(TLSError) {
-        let body: FileBody
-        do throws(FileObstacle) {
-            body = try FileBody(reopening: upload.file, below: run.source)
-        } catch {
-            return run.fail(upload.file.path, reason: "\(error)", hint: "it waits for the next run")
-        }
-        try begin(upload, body)
+    private func begin(_ departure: Departure) throws(TLSError) {
+        body = departure.body.flatMap { $0.isComplete ? nil : $0 }
+        channel.recordSize = run.reach.largestRecord
+        let request = UploadRequest(departure.exchange, pi: run.identity.name)
+        try channel.send(
+            request.signed(
+                authority: run.receiver.authority, pi: run.identity.name, secret: run.identity.secret,
+                created: run.clock.time(at: .now)))
     }
 
     /// False if the file does not have the announced bytes any more.
@@ -128,85 +122,53 @@ extension UploadConnection {
         guard var body else { return true }
         let count: Int
         do throws(FileObstacle) {
-            count = try body.next(into: piece.bytes)
+            count = try body.next(into: run.piece.bytes)
         } catch {
             return false
         }
         self.body = body.isComplete ? nil : body
-        try channel.send(piece.prefix(count))
+        try channel.send(run.piece.prefix(count))
         return true
     }
 
     /// A request that cannot be completed can only be ended with its connection.
     private func abandonBody() -> Ending {
         // The answer may have come before.
-        if let file = body?.file, run.pipeline.unanswered.last?.file == file, run.pipeline.abandonLast() != nil {
-            run.fail(file.path, reason: "\(FileObstacle.changed)", hint: "it waits for the next run")
+        if let file = body?.file, run.pipeline.unanswered.last?.file == file, let exchange = run.pipeline.abandonLast()
+        {
+            run.fail(exchange, reason: "\(FileObstacle.changed)", hint: "it waits for the next run")
         }
         return .orderly
-    }
-
-    /// Whether a file is ready, or may be at another call.
-    private func hashNext() -> Bool {
-        switch run.queue.prepare() {
-        case .ready: return true
-        case .unfinished, .empty: return false
-        case .obstacle(let path, let obstacle):
-            run.fail(path, reason: "\(obstacle)", hint: "it waits for the next run")
-            return true
-        }
     }
 }
 
 // MARK: - Receiving
 
 extension UploadConnection {
-    /// Takes all answers of one read as one batch, whatever ended the connection behind them.
+    /// Takes all answers of one read, whatever ended the connection behind them.
     private func take(_ activity: SecureChannel.Activity) throws(CommandFailure) -> Ending? {
         parser.append(activity.received)
-        var batch: [AcknowledgedFile] = []
-        var outcome: Result<Ending?, CommandFailure> = .success(nil)
-        answers: do throws(ResponseDoubt) {
-            while let response = try parser.next() {
-                outcome = take(response, into: &batch)
-                if case .success(nil) = outcome { continue }
-                break answers
+        while let response = parsed() {
+            switch response {
+            case .failure(let doubt): return .broken("\(doubt)")
+            case .success(let response): if let ending = try take(response) { return ending }
             }
-        } catch {
-            outcome = .success(.broken("\(error)"))
         }
-        if !batch.isEmpty { run.settle(batch, certificateEnd: certificateEnd) }
-        if let ending = try outcome.get() { return ending }
         return try activity.end.map { (end) throws(CommandFailure) in try ending(after: end) }
     }
 
-    private func take(
-        _ response: Response, into batch: inout [AcknowledgedFile]
-    ) -> Result<Ending?, CommandFailure> {
-        guard let upload = run.pipeline.takeAnswered() else {
-            return .success(response.closesConnection ? .orderly : .broken("the receiver answers what nobody asked"))
+    private func parsed() -> Result<Response, ResponseDoubt>? {
+        do throws(ResponseDoubt) { return try parser.next().map { .success($0) } } catch { return .failure(error) }
+    }
+
+    private func take(_ response: Response) throws(CommandFailure) -> Ending? {
+        guard let exchange = run.pipeline.takeAnswered() else {
+            return response.closesConnection ? .orderly : .broken("the receiver answers what nobody asked")
         }
         lastProgress = .now
-        switch judge.verdict(on: response, for: upload.file) {
-        case .stored(let receipt):
-            run.proceed()
-            batch.append(AcknowledgedFile(file: upload.file, receipt: receipt))
-        case .refused(let reason, let hint):
-            run.proceed()
-            run.fail(upload.file.path, reason: reason, hint: hint)
-        case .clockSkew(let receiverTime):
-            run.correctClock(to: receiverTime)
-            if !run.pipeline.retryWithCorrectedTime(upload) {
-                run.fail(
-                    upload.file.path, reason: "the receiver does not accept this Pi's time, not even its own",
-                    hint: "it waits for the next run")
-            }
-        case .later(let reason, let seconds):
-            run.postpone(upload, reason: reason, seconds: seconds, endsConnection: response.closesConnection)
-        case .notAuthenticated(let reason, let hint):
-            return .failure(.authenticationFailed(reason: reason, hint: hint))
-        }
-        return .success(response.closesConnection ? .orderly : nil)
+        answers += 1
+        if let reason = try run.take(judge.verdict(on: response, to: exchange), of: exchange) { return .broken(reason) }
+        return response.closesConnection ? .orderly : nil
     }
 
     private func ending(after end: SecureChannel.End) throws(CommandFailure) -> Ending {
@@ -216,6 +178,7 @@ extension UploadConnection {
                 certificateTime: run.clock.certificateTime(at: .now))
             if let failure { throw failure }
         }
-        return run.pipeline.unanswered.isEmpty ? .orderly : .broken("\(end)")
+        // One that brings no answer at all must not be made again without a pause.
+        return run.pipeline.unanswered.isEmpty && answers > 0 ? .orderly : .broken("\(end)")
     }
 }

@@ -9,52 +9,63 @@ enum SentFolder {
 
     /// `chosen`: as the user named it; else it is beside `source`, whose path has no links.
     static func open(_ chosen: String?, for source: Folder) throws(CommandFailure) -> Folder {
-        let path = chosen ?? "\(directory(of: source.path) == "/" ? "" : directory(of: source.path))/\(defaultName)"
+        try opened(path(chosen, for: source), for: source).get()
+    }
+
+    /// `nil` if it is not there yet.
+    static func existing(_ chosen: String?, for source: Folder) -> Folder? {
+        realPath(path(chosen, for: source)).flatMap { try? Folder(opening: $0) }
+    }
+
+    private static func path(_ chosen: String?, for source: Folder) -> String {
+        chosen ?? "\(directory(of: source.path) == "/" ? "" : directory(of: source.path))/\(defaultName)"
+    }
+
+    private static func opened(_ path: String, for source: Folder) -> Result<Folder, CommandFailure> {
         do throws(SystemCallError) {
-            if mkdir(path, 0o777) == 0 {
-                try synchronizeDirectory(of: path)
-            } else if errno != EEXIST {
-                throw SystemCallError("create", path)
+            let folder = try make(path)
+            if let obstacle = FolderExit(of: folder).obstacle {
+                return .failure(.sentFolder(path, reason: "\(obstacle)", hint: obstacle.wayOut(path)))
             }
-            let resolved = realPath(path) ?? path
-            let folder = try Folder(opening: resolved)
             try check(folder, for: source)
-            return folder
+            return .success(folder)
         } catch {
-            guard error.path != source.path else {
-                throw .sentFolder(
-                    path, reason: "\(error)",
-                    hint: "files are moved out of that folder: let the user who runs this write to it")
-            }
-            throw .sentFolder(path, reason: "\(error)")
+            return .failure(.sentFolder(path, reason: "\(error)"))
         }
+    }
+
+    private static func make(_ path: String) throws(SystemCallError) -> Folder {
+        if mkdir(path, 0o777) == 0 {
+            try synchronizeDirectory(of: path)
+        } else if errno != EEXIST {
+            throw SystemCallError("create", path)
+        }
+        return try Folder(opening: realPath(path) ?? path)
     }
 
     private static func check(_ folder: Folder, for source: Folder) throws(SystemCallError) {
         let target = Fingerprint(try folder.descriptor.status())
         let origin = Fingerprint(try source.descriptor.status())
-        // rename(2)'s own words for each case.
-        guard target.inode != origin.inode || target.device != origin.device else {
+        // rename(2)'s own word for it.
+        guard !target.isSameFile(as: origin) else {
             throw SystemCallError("move files from \(source.path) to", folder.path, code: EINVAL)
-        }
-        guard target.device == origin.device else {
-            throw SystemCallError("move files from \(source.path) to", folder.path, code: EXDEV)
-        }
-        for place in [folder, source] where faccessat(place.descriptor.number, ".", W_OK | X_OK, AT_EACCESS) != 0 {
-            throw SystemCallError("write to", place.path)
         }
         try probe(folder)
     }
 
     /// Whether files can be moved in that file system without overwriting others.
     private static func probe(_ folder: Folder) throws(SystemCallError) {
-        let name = ".probe-\(UInt64.random(in: .min ... .max))"
-        _ = try folder.open(name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        let lock = try? folder.lock()
+        defer { withExtendedLifetime(lock) {} }
+        let names = [".probe", ".probe-moved"]
+        // An earlier one may have been interrupted.
+        for name in names { try folder.removeIfThere(name) }
+        _ = try folder.open(names[0], O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         do throws(SystemCallError) {
-            try folder.move(name, to: folder, as: "\(name)-moved")
-            try folder.remove("\(name)-moved")
+            try folder.move(names[0], to: folder, as: names[1])
+            try folder.remove(names[1])
         } catch {
-            try? folder.remove(name)
+            try? folder.remove(names[0])
             throw error
         }
     }

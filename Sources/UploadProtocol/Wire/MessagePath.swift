@@ -8,6 +8,9 @@ package enum MessagePath {
 
     package static let uploads = "/v1/uploads/"
 
+    /// Where a Pi asks how things stand at the receiver.
+    package static let status = "/v1/status"
+
     package static func upload(_ id: UploadID) -> String { uploads + id.hex }
 
     static func percentEncoded(_ segment: String) -> String {

@@ -45,7 +45,8 @@ package struct UploadPath: Hashable, Sendable, CustomStringConvertible {
         segments.map { MessagePath.percentEncoded($0) }.joined(separator: "/")
     }
 
-    private static func check(_ segment: String) throws(UploadPathError) {
+    /// Throws if a path with that segment cannot be.
+    package static func check(_ segment: String) throws(UploadPathError) {
         guard !segment.isEmpty, segment != ".", segment != ".." else { throw .emptyOrDots }
         guard segment.utf8.count <= mostSegmentBytes else { throw .tooLong(segment.utf8.count) }
         guard segment.unicodeScalars.allSatisfy({ !isDisallowed($0) }) else { throw .character }

@@ -85,8 +85,8 @@ extension PartialNote {
         let words = String(decoding: text, as: UTF8.self).split(separator: " ")
         guard words.count == 4, let sequence = Int64(words[0]), let offset = Int64(words[1]), let time = Int64(words[2])
         else { return nil }
-        // Nobody has written so often, nor so late, that it could not be counted on with.
-        guard sequence < most, time < most else { return nil }
+        // Nobody has written so often, nor so early or late, that it could not be counted on with.
+        guard (0..<most).contains(sequence), (0..<most).contains(time) else { return nil }
         let entry = Entry(sequence: sequence, offset: offset, time: time)
         return Self.text(entry).elementsEqual(text) ? entry : nil
     }

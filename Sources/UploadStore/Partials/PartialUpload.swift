@@ -61,7 +61,7 @@ extension PartialUpload {
 
     /// The SHA-256 of this part alone; nothing is to be written behind it.
     package func finishPart() -> SHA256Digest {
-        part.withLock { part in part.hash.take()?.finish() } ?? incoming.runningHash?.copy.finish() ?? .ofNothing
+        part.withLock { part in part.hash.take()?.finish() } ?? incoming.runningHash.copy.finish()
     }
 
     /// The SHA-256 of the whole, when all has come; to be compared with what was announced before the commit.
@@ -73,11 +73,10 @@ extension PartialUpload {
     package func save() throws(StoreError) -> Int64 {
         try changingNote { (note, file) throws(SystemCallError) in
             let hash = incoming.runningHash
-            let offset = hash?.offset ?? incoming.received
             try file.synchronize()
-            if try note.write(offset: offset, time: partials.now) { partials.observe(.partialExtended) }
-            if let hash { partials.hashes.keep(hash, of: key, try file.status()) }
-            return offset
+            if try note.write(offset: hash.offset, time: partials.now) { partials.observe(.partialExtended) }
+            partials.hashes.keep(hash, of: key, try file.status())
+            return hash.offset
         }
     }
 
@@ -125,6 +124,12 @@ extension PartialUpload {
                 throw failure
             }
         }
+    }
+
+    /// After what changes the times of the bytes and not the bytes, so that they are not read again for it.
+    func keepHash() {
+        guard let status = try? incoming.file.file.status() else { return }
+        partials.hashes.keep(incoming.runningHash, of: key, status)
     }
 
     /// Gives the whole upload up.

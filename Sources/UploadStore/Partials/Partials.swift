@@ -85,11 +85,11 @@ package final class Partials: Sendable {
                 let seen = try folder.status(of: key.dataName), note.isTrue(of: seen)
             else { return nil }
             let data = try folder.open(key.dataName, O_RDWR | O_NONBLOCK)
-            let known = hashes.hash(of: key, at: note.entry.offset, try data.status())
-            try data.truncate(to: note.entry.offset)
-            let hash = try known ?? RunningHash(reading: data, progress: reading)
-            try data.seek(to: note.entry.offset)
+            // Before it is read: what is refused costs no reading.
             try reservations.reserve(room, for: key.pi)
+            defer { if partial == nil { reservations.release(room, for: key.pi) } }
+            let hash = try hash(of: key, cutting: data, to: note.entry.offset)
+            try data.seek(to: note.entry.offset)
             partial = PartialUpload(
                 note.file, content: temporaries.keeping(data, named: key.dataPath, below: tree.root), hash: hash,
                 room: room, reservations: reservations, noted: note.entry, partials: self, lease: lease)
@@ -105,7 +105,8 @@ package final class Partials: Sendable {
     package func keep(_ upload: IncomingUpload, of file: AnnouncedFile) throws(StoreError) -> Int64 {
         try working(at: PartialKey(file), needed: 0) { key in
             let earlier = try status(of: key)
-            guard let hash = upload.runningHash, hash.offset > (earlier?.offset ?? 0) else { return 0 }
+            let hash = upload.runningHash
+            guard hash.offset > (earlier?.offset ?? 0) else { return 0 }
             try makeWay(for: file)
             // What was told stays true at every step: the bytes take the place of fewer, and only then does the note say so.
             let folder = earlier == nil ? try emptied(key) : try tree.durable(key.folder)
@@ -154,6 +155,18 @@ extension Partials {
             try remove(key, in: folder)
             return true
         }
+    }
+
+    private func hash(
+        of key: PartialKey, cutting data: FileDescriptor, to offset: Int64
+    ) throws(SystemCallError) -> RunningHash {
+        let known = hashes.hash(of: key, at: offset, try data.status())
+        try data.truncate(to: offset)
+        // That changed its times. Not looked at after the reading: what somebody writes meanwhile is to be noticed.
+        let status = try data.status()
+        let hash = if let known { known } else { try RunningHash(reading: data, progress: reading) }
+        hashes.keep(hash, of: key, status)
+        return hash
     }
 
     /// The note first: without it the bytes are nothing.

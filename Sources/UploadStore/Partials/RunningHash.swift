@@ -14,8 +14,10 @@ final class RunningHash: Sendable {
         self.offset = offset
     }
 
-    /// Reads all of `file` from its start. `progress`: told of bytes as they are read.
-    convenience init(reading file: FileDescriptor, progress: ReadObserver) throws(SystemCallError) {
+    /// Reads all of `file` from its start. `progress`: told of bytes as they are read; ends the reading if it throws.
+    convenience init(
+        reading file: FileDescriptor, progress: (Int) throws(SystemCallError) -> Void
+    ) throws(SystemCallError) {
         try file.seek(to: 0)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
         defer { buffer.deallocate() }
@@ -26,25 +28,12 @@ final class RunningHash: Sendable {
             if count == 0 { break }
             hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += Int64(count)
-            progress(count)
+            try progress(count)
         }
         self.init(hash, offset: offset)
     }
 
     var copy: SHA256 { hash.copy() }
-}
-
-/// What changes when somebody writes to a file or puts another in its place (inode(7)).
-struct FileStamp: Hashable, Sendable {
-    private let numbers: [Int64]
-
-    init(_ status: stat) {
-        numbers = [
-            Int64(bitPattern: UInt64(status.st_dev)), Int64(bitPattern: UInt64(status.st_ino)), Int64(status.st_size),
-            Int64(status.st_mtim.tv_sec), Int64(status.st_mtim.tv_nsec), Int64(status.st_ctim.tv_sec),
-            Int64(status.st_ctim.tv_nsec),
-        ]
-    }
 }
 
 /// The running hashes of uploads that wait for their next part, so that none is read again while this process lives, and

@@ -24,7 +24,14 @@ extension UploadStore {
         _ partial: PartialUpload, receipt: (Receipt.Result) throws -> SignedReceipt
     ) throws -> SignedReceipt {
         try partial.save()
-        let signed = try commit(partial.incoming, modified: partial.file.modified, receipt: receipt)
+        let signed: SignedReceipt
+        do {
+            signed = try commit(partial.incoming, modified: partial.file.modified, receipt: receipt)
+        } catch {
+            // Or each further try would have all of it read again. Where the disk may have lost some of it, it is to be.
+            if case StoreError.failed = error {} else { partial.keepHash() }
+            throw error
+        }
         observe(.partialCommitted)
         // What cannot be removed has two names now, and is no upload any more.
         try? partial.discard()

@@ -1,5 +1,6 @@
 """A Pi's folders and its real sender: what was written there, and what becomes of it."""
 
+import atexit
 import hashlib
 import os
 import random
@@ -16,6 +17,8 @@ from .store import Store, Unsound
 
 PATIENCE = 300
 LONG_AGO = 3600
+# What the sender keeps in sent_files for itself: the time of the last receipt, and receivers' certificates.
+KEPT = (".last-receipt", ".receiver")
 # secure-sender: everything sent; could not be reached; some files wait for the next run.
 EXPECTED = (0, 69, 75)
 
@@ -36,6 +39,8 @@ class Sender:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 env=os.environ | {"SWIFT_BACKTRACE": "enable=no", "NO_COLOR": "1"} | environment)
         self.pid = self.process.pid
+        # However the part ends, nothing of it goes on.
+        atexit.register(self.process.kill)
 
     def said(self):
         return self.log.read_text(errors="replace")
@@ -49,6 +54,11 @@ class Sender:
         except subprocess.TimeoutExpired:
             self.kill()
             raise Failed(f"secure-sender has not ended after {patience} s; it said:\n{self.said()[-2000:]}") from None
+
+    def stop(self, patience=PATIENCE):
+        """As a service manager does."""
+        self.process.terminate()
+        return self.wait(patience)
 
     def kill(self):
         """Whether it was still alive."""
@@ -178,7 +188,8 @@ class Station:
             if path.is_dir():
                 continue
             if path.name.startswith("."):
-                found.remains += [name] if path.name != ".last-receipt" else []
+                # What it keeps: when the last receipt came, and the certificates that receipts were signed with.
+                found.remains += [name] if path.name != ".last-receipt" and not path.name.startswith(".receiver-") else []
             elif path.suffix == ".sha256":
                 found.lone_receipts += [name] if not path.with_suffix("").exists() else []
             else:
@@ -239,6 +250,10 @@ class Station:
         faults += [f"{lone} receipts in the store without a file"] if lone else []
         expect(not faults, f"{len(faults)} faults: {sorted(faults)[:20]}")
         return found
+
+
+def is_hidden(name):
+    return any(piece.startswith(".") for piece in name.split("/"))
 
 
 def identity(path):

@@ -1,0 +1,172 @@
+import CommandSupport
+import Files
+import OpenSSL
+import UploadProtocol
+
+/// Goes the way of a run, one step after the other, and sends nothing. Each step needs those before it: the first that
+/// fails ends it, with the failure in which the run would end.
+struct Check {
+    /// As typed.
+    let address: String
+    let port: UInt16
+    let folder: String?
+    let sentFolder: String?
+    let identityFolder: String?
+    var settings = SenderSettings()
+    let report: (CheckFinding) throws(CommandFailure) -> Void
+
+    func run() throws(CommandFailure) {
+        let identity = try at(.identity, lookAtIdentity)
+        let lastReceipt = try lookAtFolders()
+        var clock = SenderClock(bundleTime: identity.made, lastReceipt: lastReceipt)
+        try at(.certificate) { () throws(CommandFailure) in try lookAtCertificate(of: identity, clock) }
+        let (receiver, addresses) = try at(.address, lookUpReceiver)
+        let socket = try at(.connection) { () throws(CommandFailure) in try connect(to: receiver, addresses) }
+        let channel = try at(.receiver) { () throws(CommandFailure) in
+            try open(socket, to: receiver, as: identity, clock)
+        }
+        defer { channel.close() }
+        let inquiry = Inquiry(
+            channel, receiver: receiver, identity: identity, timeLimit: settings.inactivityTimeLimit, check: self)
+        try inquiry.run(&clock)
+    }
+
+    /// Tells of a step that fails.
+    func at<Result>(
+        _ step: CheckStep, _ look: () throws(CommandFailure) -> Result
+    ) throws(CommandFailure) -> Result {
+        do throws(CommandFailure) { return try look() } catch {
+            try report(CheckFinding(step, .failed, ""))
+            throw error
+        }
+    }
+
+    func ok(_ step: CheckStep, _ words: String) throws(CommandFailure) {
+        try report(CheckFinding(step, .ok, words))
+    }
+
+    func warn(_ step: CheckStep, _ words: String, hint: String) throws(CommandFailure) {
+        try report(CheckFinding(step, .warning, words, hint: hint))
+    }
+}
+
+// MARK: - Here
+
+extension Check {
+    private func lookAtIdentity() throws(CommandFailure) -> PiIdentity {
+        let folder = try IdentityFolder.first(of: IdentityFolder.candidates(chosen: identityFolder))
+        let identity = try PiIdentity(readingFrom: folder)
+        let place = "\(identity.name), in \(CommandOutput.oneLine(folder.path))"
+        for path in identity.readableByAll {
+            try warn(.identity, "\(place): every user of this computer can read \(path)", hint: "chmod 600 \(path)")
+        }
+        if identity.readableByAll.isEmpty { try ok(.identity, "\(place), closed to others") }
+        return identity
+    }
+
+    private func lookAtCertificate(of identity: PiIdentity, _ clock: SenderClock) throws(CommandFailure) {
+        let certificate = identity.certificateChain[0]
+        let now = clock.time(at: .now)
+        let renewal = "on the server: provision renew \(identity.name); then bring the new files to this Pi"
+        guard let end = certificate.notAfter, end > now else {
+            throw .authenticationFailed(
+                reason: "this Pi's certificate ended on \(HTTPDate.format(certificate.notAfter ?? 0))", hint: renewal)
+        }
+        if !identity.trustRoots.contains(where: { certificate.isSigned(by: $0) }) {
+            try warn(
+                .certificate, "this Pi's certificate was not issued by an authority in ca.pem",
+                hint: "are pi.pem and ca.pem of one lab? Copy all three files again")
+        } else if .seconds(end - now) < settings.certificateWarning {
+            try warn(
+                .certificate,
+                "of \(identity.name), ends in \(roundedTime(.seconds(end - now))), on \(HTTPDate.format(end))",
+                hint: renewal)
+        } else {
+            try ok(.certificate, "of \(identity.name), until \(HTTPDate.format(end))")
+        }
+    }
+
+    /// Returns the time of the last receipt, if there is one.
+    private func lookAtFolders() throws(CommandFailure) -> Int64? {
+        guard let folder else { return nil }
+        let source = try at(.folder) { () throws(CommandFailure) in try Folder(source: folder) }
+        let target = try at(.sentFiles) { () throws(CommandFailure) in
+            try SentFolder.open(sentFolder, for: source)
+        }
+        let scan = try at(.folder) { () throws(CommandFailure) in try look(through: source, leavingOut: target) }
+        let words = "\(CommandOutput.oneLine(folder)): \(counted(scan.files.count, "file"))"
+        let others = scan.unsendable.count + scan.unreadable.count + scan.immovable.count
+        if others > 0 {
+            try warn(
+                .folder, "\(words), and \(counted(others, "name")) that cannot be sent",
+                hint: "a run says why of each")
+        } else {
+            try ok(.folder, words)
+        }
+        try ok(.sentFiles, "go to \(CommandOutput.oneLine(target.path))")
+        return LastReceiptTime(folder: target.path).load()
+    }
+
+    private func look(through source: Folder, leavingOut target: Folder) throws(CommandFailure) -> FileScan {
+        if let obstacle = FolderExit(of: source).obstacle { throw .immovable(source.path, obstacle) }
+        do throws(SystemCallError) { return try FileScan(of: source, leavingOut: target) } catch {
+            throw .notADirectory(source.path, reason: "\(error)")
+        }
+    }
+}
+
+// MARK: - On the way
+
+extension Check {
+    private func lookUpReceiver() throws(CommandFailure) -> (ReceiverAddress, [NetworkAddress]) {
+        guard let receiver = ReceiverAddress(address, port: port) else { throw .notAnAddress(address, port: port) }
+        let addresses: [NetworkAddress]
+        do throws(Dialer.Failure) { addresses = try Dialer.addresses(of: receiver) } catch {
+            throw .notReached(receiver, reason: error.reason, hint: error.hint)
+        }
+        let texts = addresses.map(\.text)
+        try ok(
+            .address, texts == [receiver.host] ? receiver.host : "\(receiver.host) is \(texts.joined(separator: ", "))")
+        return (receiver, addresses)
+    }
+
+    private func connect(
+        to receiver: ReceiverAddress, _ addresses: [NetworkAddress]
+    ) throws(CommandFailure) -> FileDescriptor {
+        let socket: FileDescriptor
+        do throws(Dialer.Failure) {
+            socket = try Dialer.connect(to: addresses, of: receiver, timeLimit: settings.connectTimeLimit)
+        } catch {
+            throw .notReached(receiver, reason: error.reason, hint: error.hint)
+        }
+        try ok(.connection, "something listens on port \(port)")
+        return socket
+    }
+
+    private func open(
+        _ socket: FileDescriptor, to receiver: ReceiverAddress, as identity: PiIdentity, _ clock: SenderClock
+    ) throws(CommandFailure) -> SecureChannel {
+        let channel: SecureChannel
+        do throws(ConnectFailure) {
+            channel = try SecureChannel.open(
+                over: socket, to: receiver, as: identity, certificateTime: clock.certificateTime(at: .now),
+                settings: settings)
+        } catch {
+            switch error {
+            case .refused(let failure): throw failure
+            case .unreachable(let reason, let hint, _): throw .notReached(receiver, reason: reason, hint: hint)
+            }
+        }
+        let end = channel.peerCertificate?.notAfter ?? 0
+        let rest = end - clock.time(at: .now)
+        if .seconds(rest) < settings.certificateWarning {
+            try warn(
+                .receiver,
+                "is the one that this Pi trusts; its certificate ends in \(roundedTime(.seconds(max(0, rest))))",
+                hint: "on the server: provision renew --server")
+        } else {
+            try ok(.receiver, "is the one that this Pi trusts, until \(HTTPDate.format(end))")
+        }
+        return channel
+    }
+}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import CommandSupport
+import FoundationEssentials
+
+/// A command whose settings can also stand in the environment and in a file: the option counts before the environment, and
+/// that before the file. One mechanism for all of them: what the other sources say is put before what was typed, in which
+/// the last word counts.
+protocol ConfigurableCommand: ParsableCommand {
+    /// Those of `Setting.all` that it takes.
+    static var settings: [Setting] { get }
+    var ip: String? { get }
+    var dir: String? { get }
+    var configurationFile: ConfigurationOption { get }
+}
+
+extension ConfigurableCommand {
+    /// As `runToExit`, with what the other sources add to what was `typed`.
+    static func runConfigured(_ typed: [String]) -> Never {
+        runToExit(try arguments(typed))
+    }
+
+    /// `typed`, with what the other sources say.
+    static func arguments(
+        _ typed: [String], environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> [String] {
+        let command = try parse(typed)
+        let variables = try EnvironmentSettings.read(environment)
+        let file = try command.configurationFile.find(environment: environment)?.settings ?? []
+        for setting in file + variables { try check(setting) }
+
+        // A list of a later source replaces that of an earlier one; so does a flag that is false.
+        let given = (file.filter { setting in !variables.contains { $0.setting == setting.setting } } + variables)
+            .filter { settings.contains($0.setting) && !($0.setting.kind == .list && isTyped($0.setting, typed)) }
+        let places = [command.ip, command.dir].compactMap { $0 }.count
+        let rest = (places..<2).map { place in
+            given.first { $0.setting.kind == .argument(place) }?.values.first
+        }.prefix { $0 != nil }.compactMap { $0 }
+        return given.flatMap(\.arguments) + typed + (rest.isEmpty || typed.contains("--") ? [] : ["--"]) + rest
+    }
+
+    private static func isTyped(_ setting: Setting, _ typed: [String]) -> Bool {
+        typed.prefix { $0 != "--" }.contains { $0 == "--\(setting.name)" || $0.hasPrefix("--\(setting.name)=") }
+    }
+
+    /// Says where a value stands that its option would not take.
+    private static func check(_ given: GivenSetting) throws(CommandFailure) {
+        do { _ = try SecureSenderCommand.parse(given.arguments) } catch {
+            throw CommandFailure(
+                "\(given.origin) cannot be used",
+                reason: CommandOutput.oneLine(SecureSenderCommand.message(for: error)),
+                hint: "what it takes: secure-sender --help", exitCode: .configuration)
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import UploadProtocol
+
+/// The files of a scan, oldest first and packed, so that a hundred thousand take a few megabytes: 24 bytes each and the
+/// name.
+///
+/// They are taken from both ends. A file that has not been quiet for long enough is not yet among them, and joins at the
+/// newer end when it has. After `lifetime` the folder wants to be looked at again: no more are taken.
+struct FileList: Sendable {
+    struct File: Hashable, Sendable {
+        let path: UploadPath
+        /// The hash of the file's fingerprint when it was found.
+        let fingerprint: Int
+    }
+
+    /// Of a folder that was added.
+    struct FolderIndex: Hashable, Sendable {
+        fileprivate let number: UInt32
+
+        /// The folder that is looked through itself.
+        static let root = FolderIndex(number: .max)
+    }
+
+    private struct Item {
+        /// Nanoseconds since 1970.
+        let modified: Int64
+        let fingerprint: Int
+        let folder: FolderIndex
+        /// Where its name stands in `names`.
+        let name: UInt32
+    }
+
+    /// Of more files only the oldest and some of the newest are kept, and the others are for the next list.
+    static let mostHeld = 1 << 17
+    private static let mostNewest = 1 << 12
+
+    let quietTime: QuietTime
+    private let end: Uptime
+    private var items: [Item] = []
+    /// Each with its length before it, in one byte.
+    private var names: [UInt8] = []
+    private var folders: [(parent: FolderIndex, name: UInt32)] = []
+    /// Of all that were added.
+    private(set) var bytes: Int64 = 0
+    /// Whether some were left out.
+    private(set) var isPartial = false
+
+    /// Those to be taken; before them are the ones taken as oldest, behind them those taken as newest.
+    private var quiet = 0..<0
+    /// From here on they are not quiet yet.
+    private var young = 0
+
+    init(quietTime: QuietTime, lifetime: Duration) {
+        self.quietTime = quietTime
+        end = quietTime.start + lifetime
+    }
+
+    /// All that were not taken yet.
+    var count: Int { quiet.count + items.count - young }
+
+    var isEmpty: Bool { count == 0 }
+}
+
+// MARK: - Taking
+
+extension FileList {
+    mutating func take(_ end: UploadOrder.End, at now: Uptime) -> File? {
+        guard quietCount(at: now) > 0 else { return nil }
+        return (end == .oldest ? quiet.popFirst() : quiet.popLast()).map { file(items[$0]) }
+    }
+
+    /// Those that can be taken.
+    mutating func quietCount(at now: Uptime) -> Int {
+        guard now < end else { return 0 }
+        while young < items.count, quietEnd(of: items[young]) <= now {
+            // Into the room of those taken from the newer end.
+            items[quiet.upperBound] = items[young]
+            quiet = quiet.lowerBound..<quiet.upperBound + 1
+            young += 1
+        }
+        return quiet.count
+    }
+
+    /// When all that do not change have been quiet; `nil` if they have, or it is too late for this list.
+    func allQuiet(at now: Uptime) -> Uptime? {
+        guard now < end, young < items.count else { return nil }
+        return items.last.map { quietEnd(of: $0) }
+    }
+
+    private func quietEnd(of item: Item) -> Uptime { quietTime.end(modified: .nanoseconds(item.modified)) }
+
+    private func file(_ item: Item) -> File {
+        guard let path = try? UploadPath(segments: segments(of: item)) else {
+            preconditionFailure("each segment was checked before it was added")
+        }
+        return File(path: path, fingerprint: item.fingerprint)
+    }
+}
+
+// MARK: - Adding
+
+extension FileList {
+    /// Names of folders and files are segments of an UploadPath.
+    mutating func add(folder name: String, in parent: FolderIndex) -> FolderIndex {
+        folders.append((parent, Self.add(name.utf8, to: &names)))
+        return FolderIndex(number: UInt32(folders.count - 1))
+    }
+
+    mutating func add(_ name: String, in folder: FolderIndex, _ fingerprint: Fingerprint) {
+        if items.count == Self.mostHeld { leaveOutMiddle() }
+        bytes = bytes.addingReportingOverflow(fingerprint.size).partialValue
+        items.append(
+            Item(
+                modified: fingerprint.modified.wholeNanoseconds, fingerprint: fingerprint.hashValue, folder: folder,
+                name: Self.add(name.utf8, to: &names)))
+    }
+
+    /// To be called once, after all were added and before one is taken.
+    mutating func sort() {
+        // Not in place: the order of two of one age depends on the names, which are ours too.
+        var sorted = items
+        items = []
+        sorted.sort { left, right in
+            left.modified == right.modified
+                ? path(of: left).lexicographicallyPrecedes(path(of: right)) : left.modified < right.modified
+        }
+        items = sorted
+    }
+
+    /// So that a folder of a million files costs no more memory than one of a hundred thousand.
+    private mutating func leaveOutMiddle() {
+        sort()
+        items.removeSubrange(items.count / 2 - Self.mostNewest..<items.count - Self.mostNewest)
+        isPartial = true
+        var kept: [UInt8] = []
+        folders = folders.map { ($0.parent, Self.add(name(at: $0.name), to: &kept)) }
+        items = items.map {
+            Item(
+                modified: $0.modified, fingerprint: $0.fingerprint, folder: $0.folder,
+                name: Self.add(name(at: $0.name), to: &kept))
+        }
+        names = kept
+    }
+
+    private static func add(_ name: some Collection<UInt8>, to names: inout [UInt8]) -> UInt32 {
+        names.append(UInt8(name.count))
+        names += name
+        return UInt32(names.count - name.count - 1)
+    }
+
+    private func name(at position: UInt32) -> ArraySlice<UInt8> {
+        let start = Int(position) + 1
+        return names[start..<start + Int(names[start - 1])]
+    }
+
+    private func segments(of item: Item) -> [String] {
+        var segments = [String(decoding: name(at: item.name), as: UTF8.self)]
+        var folder = item.folder
+        while folder != .root {
+            let (parent, name) = folders[Int(folder.number)]
+            segments.append(String(decoding: self.name(at: name), as: UTF8.self))
+            folder = parent
+        }
+        return segments.reversed()
+    }
+
+    private func path(of item: Item) -> [UInt8] { Array(segments(of: item).joined(separator: "/").utf8) }
+}

@@ -1,0 +1,57 @@
+import Files
+import Glibc
+
+/// Whether the files in a folder can be taken out of it by us.
+struct FolderExit {
+    /// Of the folder itself, whatever the file.
+    let obstacle: FolderObstacle?
+    /// In a folder with the sticky bit a file can be taken away by its owner and the folder's alone (rename(2)).
+    private let isRestricted: Bool
+    private let user = geteuid()
+
+    init(of folder: Folder) {
+        let status = try? folder.descriptor.status()
+        // Root may do what the owner may.
+        isRestricted = status.map { $0.st_mode & S_ISVTX != 0 && ![0, $0.st_uid].contains(geteuid()) } ?? false
+        obstacle =
+            if faccessat(folder.descriptor.number, ".", W_OK | X_OK, AT_EACCESS) != 0 {
+                errno == EROFS ? .readOnly : errno == EPERM ? .pinned : .notWritable
+            } else if folder.descriptor.isPinned {
+                .pinned
+            } else {
+                nil
+            }
+    }
+
+    /// To the file of that status.
+    func obstacle(to file: stat) -> FolderObstacle? {
+        obstacle ?? (isRestricted && file.st_uid != user ? .sticky : nil)
+    }
+}
+
+/// Why files cannot be taken out of a folder, or put into it, and the way out.
+enum FolderObstacle: Hashable, Sendable, CustomStringConvertible {
+    case notWritable
+    case readOnly
+    case pinned
+    case sticky
+
+    var description: String {
+        switch self {
+        case .notWritable: "this user may not write to it"
+        case .readOnly: "it is on a file system that is mounted read-only"
+        case .pinned: "it is immutable or append-only"
+        case .sticky: "its sticky bit lets only their owners take files out of it, and some are not this user's"
+        }
+    }
+
+    func wayOut(_ folder: String) -> String {
+        switch self {
+        case .notWritable: "run secure-sender as the owner of \(folder), or let its user write there"
+        case .readOnly:
+            "mount it writable (after errors of the disk it becomes read-only by itself: see dmesg), or name it in the unit's ReadWritePaths="
+        case .pinned: "chattr -i -a \(folder)"
+        case .sticky: "chmod -t \(folder), or run secure-sender as the user who writes the files"
+        }
+    }
+}

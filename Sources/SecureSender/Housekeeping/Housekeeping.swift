@@ -1,0 +1,128 @@
+import Files
+import Glibc
+import MessageSignatures
+import UploadProtocol
+
+/// Removes sent files that may go: the oldest first, and never one without a valid receipt.
+final class Housekeeping {
+    struct Outcome {
+        var removed = 0
+        /// Bytes of files and receipts.
+        var freed: Int64 = 0
+        /// Files that should go and stay, because of a doubt.
+        var kept = Noted<(path: String, doubt: SentFileDoubt)>()
+    }
+
+    private struct Candidate {
+        let parents: [String]
+        let name: String
+        /// When it was moved here, by the system clock, in nanoseconds since 1970.
+        let changed: Int64
+        /// With its receipt.
+        let size: Int64
+    }
+
+    /// Of more files the newest are left for the next time.
+    static let mostAtOnce = 20_000
+
+    private let root: Folder
+    private let pi: PiName
+    private let limits: SentLimits
+    /// Seconds since 1970.
+    private let now: Int64
+    private var candidates: [Candidate] = []
+    private var total: Int64 = 0
+
+    /// `now`: the best time known, in seconds since 1970; a clock that is wrong must not make everything old.
+    init(of root: Folder, pi: PiName, limits: SentLimits, now: Int64) {
+        self.root = root
+        self.pi = pi
+        self.limits = limits
+        self.now = now
+    }
+
+    /// `removes`: else `tell` alone is called for what would go.
+    func run(removes: Bool = true, tell: (String) -> Void = { _ in }) throws(SystemCallError) -> Outcome {
+        try collect(root, parents: [])
+        sortCandidates()
+        var outcome = Outcome()
+        for candidate in candidates {
+            let isOld = limits.seconds.map { candidate.changed / 1_000_000_000 <= now - $0 } ?? false
+            let isTooMuch = limits.bytes.map { total > $0 } ?? false
+            guard isOld || isTooMuch else { break }
+            do throws(SentFileDoubt) {
+                guard try handle(candidate, isTooMuch: isTooMuch, removes: removes) else { continue }
+            } catch {
+                outcome.kept.append((path(of: candidate), error))
+                continue
+            }
+            tell(path(of: candidate))
+            total -= candidate.size
+            outcome.removed += 1
+            outcome.freed += candidate.size
+        }
+        return outcome
+    }
+
+    /// Whether it may go, and has.
+    private func handle(_ candidate: Candidate, isTooMuch: Bool, removes: Bool) throws(SentFileDoubt) -> Bool {
+        let folder: Folder
+        do throws(SystemCallError) { folder = try root.folder(candidate.parents) } catch { throw .failed(error) }
+        let file = SentFile(folder: folder, parents: candidate.parents, name: candidate.name)
+        let (receipt, fingerprint) = try file.verify(pi: pi, certificates: KeptCertificates(root: root))
+        // The receiver's clock, not that of this Pi on the day of the move.
+        let isOld = limits.seconds.map { (receipt.parameters.created ?? .max) <= now - $0 } ?? false
+        guard isOld || isTooMuch else { return false }
+        if removes { try remove(file, fingerprint) }
+        return true
+    }
+
+    /// The receipt last: one without its file is still a proof, and a file without one is not.
+    private func remove(_ file: SentFile, _ fingerprint: Fingerprint) throws(SentFileDoubt) {
+        do throws(SystemCallError) {
+            // A run may be moving files here.
+            let lock = try root.lock()
+            defer { withExtendedLifetime(lock) {} }
+            guard let status = try file.folder.status(of: file.name), Fingerprint(status) == fingerprint else { return }
+            try file.folder.remove(file.name)
+            try file.folder.remove(file.receiptName)
+        } catch {
+            throw .failed(error)
+        }
+    }
+
+    private func path(of candidate: Candidate) -> String {
+        (candidate.parents + [candidate.name]).joined(separator: "/")
+    }
+}
+
+// MARK: - Looking
+
+extension Housekeeping {
+    /// Hidden names and links are left out.
+    private func collect(_ folder: Folder, parents: [String]) throws(SystemCallError) {
+        try folder.forEachName { bytes throws(SystemCallError) in
+            guard bytes.first != UInt8(ascii: "."), let name = String(validating: bytes, as: UTF8.self),
+                let status = try folder.status(of: name)
+            else { return }
+            if status.isFolder {
+                try collect(try folder.folder(name), parents: parents + [name])
+            } else if status.isRegularFile {
+                total += Int64(status.st_size)
+                // Found with its file.
+                guard !UploadPath.isReceiptName(name) else { return }
+                let receipt = try folder.status(of: name + UploadPath.receiptSuffix)
+                candidates.append(
+                    Candidate(
+                        parents: parents, name: name, changed: Fingerprint(status).changed.wholeNanoseconds,
+                        size: Int64(status.st_size) + Int64(receipt?.st_size ?? 0)))
+                if candidates.count == 2 * Self.mostAtOnce { sortCandidates() }
+            }
+        }
+    }
+
+    private func sortCandidates() {
+        candidates.sort { $0.changed < $1.changed }
+        candidates.removeLast(max(0, candidates.count - Self.mostAtOnce))
+    }
+}

@@ -1,0 +1,85 @@
+import CommandSupport
+import Files
+import MessageSignatures
+import OpenSSL
+import UploadProtocol
+
+extension SendRun {
+    /// For a file of which nothing was sent: neither one that is being written nor one that is gone is a failure.
+    func leave(_ path: UploadPath, _ obstacle: FileObstacle) {
+        switch obstacle {
+        case .gone: break
+        case .beingWritten: beingWrittenCount += 1
+        default: fail(path, reason: "\(obstacle)")
+        }
+    }
+
+    func fail(_ path: UploadPath, reason: String, hint: String? = "it waits for the next run") {
+        failedCount += 1
+        report(.failed(.notSent(path, reason: reason, hint: hint), file: path.description))
+    }
+
+    func fail(_ file: FileInParts, reason: String, hint: String? = "it waits for the next run") {
+        inParts.removeAll { $0 === file }
+        fail(file.file.path, reason: reason, hint: hint)
+    }
+
+    /// Of a file in parts several requests may be under way: it fails once.
+    func fail(_ exchange: Exchange, reason: String, hint: String?) {
+        if exchange.request == .put { return fail(exchange.file.path, reason: reason, hint: hint) }
+        guard let file = inParts.first(where: { $0.file == exchange.file }) else { return }
+        fail(file, reason: reason, hint: hint)
+    }
+
+    /// Moves what the receiver has acknowledged, and tells of it. `certificateEnd`: of the receiver's, in seconds since 1970.
+    func settle(certificateEnd: Int64) {
+        guard !acknowledged.isEmpty else { return }
+        let batch = acknowledged
+        acknowledged = []
+        for (acknowledged, outcome) in zip(batch, sentFiles.move(batch)) {
+            let path = acknowledged.file.path
+            switch outcome {
+            case .moved(let name):
+                sentCount += 1
+                report(
+                    .sent(
+                        path, receipt: acknowledged.receipt.receipt,
+                        keptAs: name.utf8.elementsEqual(path.description.utf8) ? nil : name))
+            case .changed:
+                fail(path, reason: "\(FileObstacle.changed)")
+            case .failed(let error):
+                fail(path, reason: "the receiver has it, but it could not be moved: \(error)", hint: nil)
+            }
+        }
+        guard let time = batch.last?.receipt.parameters.created else { return }
+        lastReceipt = (time, certificateEnd)
+        warnOfCertificates(receiver: certificateEnd, time: time)
+    }
+}
+
+// MARK: - Time
+
+extension SendRun {
+    /// Takes the receiver's time, and says once if the clock is wrong: without a synchronised clock ours is older than it
+    /// says, by design, and a system clock that is right needs no word.
+    func correctClock(to receiverTime: Int64) {
+        let behind = clock.correct(to: receiverTime, at: .now)
+        guard !hasToldClock, behind.magnitude > UploadSignature.defaultTolerance else { return }
+        hasToldClock = true
+        report(.clockIsWrong(behind: behind, isSynchronised: clock.isSynchronised))
+    }
+
+    /// Says once for each certificate that it is about to end. `receiver`: when the receiver's does; `time`: now; in seconds
+    /// since 1970.
+    func warnOfCertificates(receiver: Int64, time: Int64) {
+        let ends: [(SendEvent.CertificateHolder, Int64?)] = [
+            (.pi, identity.certificateChain[0].notAfter), (.receiver, receiver),
+        ]
+        for (holder, end) in ends {
+            guard let end, .seconds(end - time) < settings.certificateWarning,
+                toldCertificates.insert(holder).inserted
+            else { continue }
+            report(.certificateEnds(holder, time: end, remaining: .seconds(end - time)))
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import CommandSupport
+import Files
+import Glibc
+import UploadProtocol
+
+/// Says what a run would do, and does nothing of it. A folder of any size can be listed: nothing is kept of it.
+struct DryRun {
+    let source: Folder
+    let settings: StationSettings
+    let say: (String) -> Void
+    private var files = 0
+    private var bytes: Int64 = 0
+    private var left: [(name: String, reason: String)] = []
+
+    init(of source: Folder, settings: StationSettings, say: @escaping (String) -> Void) {
+        self.source = source
+        self.settings = settings
+        self.say = say
+    }
+
+    mutating func list(_ scan: FileScan) {
+        let quietTime = QuietTime(settings.quietTime)
+        var list = scan.files
+        say("Would send, the oldest first:")
+        while let file = list.take(.oldest, at: .now) { judge(file.path, quietTime) }
+        say("\(counted(files, "file")), \(formattedSize(bytes))")
+        if list.isPartial { say("and then as many more as there are") }
+        for (name, reason) in scan.reserved.told + scan.unsendable.told { leave(name, reason) }
+        for error in scan.unreadable.told { leave(error.path, error.reason) }
+        for (path, obstacle) in scan.immovable.told { leave(path, "\(obstacle)") }
+        tellLeft(untold: scan.reserved.untold + scan.unsendable.untold + scan.unreadable.untold + scan.immovable.untold)
+    }
+
+    /// What housekeeping would remove.
+    func list(_ sentFolder: Folder, of identity: PiIdentity) throws(SystemCallError) {
+        guard let limits = settings.sentLimits else { return }
+        let clock = SenderClock(
+            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
+        say("Would remove from \(CommandOutput.oneLine(sentFolder.path)):")
+        let outcome = try Housekeeping(
+            of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now)
+        ).run(removes: false) { say("  \(CommandOutput.oneLine($0))") }
+        say("\(counted(outcome.removed, "file")), with their receipts \(formattedSize(outcome.freed))")
+        guard outcome.kept.count > 0 else { return }
+        say("Would keep, though they are old enough:")
+        for (path, doubt) in outcome.kept.told { say("  \(CommandOutput.oneLine(path)): \(doubt)") }
+        if outcome.kept.untold > 0 { say("and \(outcome.kept.untold) more") }
+    }
+
+    private mutating func judge(_ path: UploadPath, _ quietTime: QuietTime) {
+        do throws(FileObstacle) {
+            let (_, fingerprint) = try openForSending(path.segments, below: source)
+            let isYoung = !quietTime.isOver(for: fingerprint, seenAs: nil, at: .now)
+            files += 1
+            bytes += fingerprint.size
+            say(
+                "  \(CommandOutput.oneLine(path.description))  \(formattedSize(fingerprint.size))"
+                    + (isYoung ? "  once it is unchanged for \(roundedTime(settings.quietTime))" : ""))
+        } catch {
+            if error != .gone { leave(path.description, "\(error)") }
+        }
+    }
+
+    private mutating func leave(_ name: String, _ reason: String) {
+        left.append((name, reason))
+    }
+
+    private func tellLeft(untold: Int) {
+        guard !left.isEmpty else { return }
+        say("Would leave:")
+        for (name, reason) in left { say("  \(CommandOutput.oneLine(name)): \(reason)") }
+        if untold > 0 { say("and \(untold) more for such reasons") }
+    }
+}

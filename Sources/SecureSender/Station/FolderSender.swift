@@ -1,0 +1,174 @@
+import CommandSupport
+import Files
+import Glibc
+import UploadProtocol
+
+/// Sends what is in a folder, again and again if it is asked to.
+final class FolderSender {
+    struct Place: Sendable {
+        /// As the user named the folder, for messages.
+        let name: String
+        let source: Folder
+        let sentFolder: Folder
+        let receiver: ReceiverAddress
+    }
+
+    let place: Place
+    var identity: PiIdentity
+    private let settings: StationSettings
+    private let watch: FolderWatch?
+    private let stop: StopSignal
+    private let report: (SendEvent) -> Void
+    /// What was told at the last look of what is not sent.
+    private var told: [SendEvent] = []
+
+    private var source: Folder { place.source }
+    private var sentFolder: Folder { place.sentFolder }
+
+    init(
+        _ place: Place, as identity: PiIdentity, settings: StationSettings, watch: FolderWatch? = nil,
+        stop: StopSignal = StopSignal(), report: @escaping (SendEvent) -> Void
+    ) {
+        self.place = place
+        self.identity = identity
+        self.settings = settings
+        self.watch = watch
+        self.stop = stop
+        self.report = report
+    }
+
+    /// Looks at the folder and sends what is there, and looks again as long as there may be more than one look holds.
+    func sendAll() throws(CommandFailure) -> Outcome {
+        var outcome = Outcome()
+        while try lookAndSend(&outcome) {}
+        if outcome.beingWritten > 0 { report(.beingWritten(files: outcome.beingWritten)) }
+        return outcome
+    }
+
+    struct Outcome {
+        var status = ExitStatus.success
+        var sent = 0
+        /// The receiver takes nothing now, and it makes no sense to try again before so long.
+        var pause: Duration?
+        /// Of the last look: files that somebody is still writing.
+        var beingWritten = 0
+
+        fileprivate mutating func add(_ status: ExitStatus) {
+            if self.status == .success { self.status = status }
+        }
+    }
+}
+
+extension FolderSender {
+    /// Whether another look may find files that this one left for want of room or time.
+    private func lookAndSend(_ outcome: inout Outcome) throws(CommandFailure) -> Bool {
+        let scan = try look()
+        if tell(of: scan) { outcome.add(.temporaryFailure) }
+        let files = FileSource(scan.files, folder: source)
+        outcome.beingWritten = 0
+        defer { outcome.beingWritten += files.beingWrittenCount }
+        guard files.totalCount > 0 else {
+            if outcome.status == .success, outcome.sent == 0 { report(.nothingToSend(folder: place.name)) }
+            return false
+        }
+        let sentBefore = outcome.sent
+        guard try send(files, &outcome) else { return false }
+        if let time = files.allQuiet {
+            report(.waitingForQuiet(files: files.totalCount, quietTime: settings.quietTime))
+            stop.wait(until: time)
+            guard try send(files, &outcome) else { return false }
+        }
+        return outcome.sent > sentBefore && (files.isPartial || files.totalCount > 0)
+    }
+
+    private func look() throws(CommandFailure) -> FileScan {
+        do throws(SystemCallError) {
+            try SentFiles(source: source, root: sentFolder).recover()
+        } catch {
+            throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
+        }
+        do throws(SystemCallError) {
+            return try FileScan(
+                of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
+                lifetime: settings.lookLifetime, selection: settings.selection, watch: watch)
+        } catch {
+            throw .notADirectory(place.name, reason: "\(error)")
+        }
+    }
+
+    /// As often as something may have come that is old enough by now.
+    func tidyUp() throws(CommandFailure) {
+        guard let limits = settings.sentLimits else { return }
+        let clock = SenderClock(
+            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
+        do throws(SystemCallError) {
+            let outcome = try Housekeeping(
+                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now)
+            ).run()
+            if outcome.removed > 0 { report(.sentFilesRemoved(files: outcome.removed, bytes: outcome.freed)) }
+            guard let (path, doubt) = outcome.kept.told.first else { return }
+            report(
+                .notice(
+                    "\(counted(outcome.kept.count, "sent file")) not removed, such as \(CommandOutput.oneLine(path)): \(doubt)"
+                ))
+        } catch {
+            throw .sentFolder(sentFolder.path, reason: "\(error)")
+        }
+    }
+
+    /// False if it had to give up.
+    private func send(_ files: FileSource, _ outcome: inout Outcome) throws(CommandFailure) -> Bool {
+        guard files.count > 0, !stop.isWanted else { return true }
+        let clock = SenderClock(
+            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
+        let run = SendRun(
+            to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, clock: clock,
+            settings: settings.sender, stop: stop, report: report)
+        outcome.add(try run.run())
+        outcome.sent += run.sentCount
+        outcome.beingWritten += run.beingWrittenCount
+        outcome.pause = run.end?.pause
+        return run.end == nil && !stop.isWanted
+    }
+
+    /// What of the folder is not sent, unless it is what was told the last time; true if some of it should be.
+    private func tell(of scan: FileScan) -> Bool {
+        let notices = Self.notices(of: scan)
+        if notices != told { notices.forEach(report) }
+        told = notices
+        return scan.unreadable.count + scan.unsendable.count + scan.immovable.count > 0
+    }
+
+    private static func notices(of scan: FileScan) -> [SendEvent] {
+        var notices: [SendEvent] = []
+        if let (name, reason) = scan.reserved.told.first {
+            notices.append(
+                .notice(
+                    "\(counted(scan.reserved.count, "name")) left out that the receiver does not take, such as "
+                        + "\(CommandOutput.oneLine(name)): \(reason)"))
+        }
+        for (name, reason) in scan.unsendable.told {
+            notices.append(.failed(.notSent(name, reason: reason, hint: "give it another name"), file: name))
+        }
+        if scan.unsendable.untold > 0 {
+            notices.append(.notice("\(counted(scan.unsendable.untold, "more file")) with such a name"))
+        }
+        for error in scan.unreadable.told {
+            notices.append(.failed(.notSent(error.path, reason: "\(error)"), file: error.path))
+        }
+        for (path, obstacle) in scan.immovable.told { notices.append(.failed(.immovable(path, obstacle), file: path)) }
+        return notices
+    }
+}
+
+/// What a station keeps to beside what a run does.
+struct StationSettings: Sendable {
+    /// How long a file has to be unchanged before it is sent. The default is 5 s.
+    var quietTime: Duration = .seconds(5)
+    /// How long what one look found is sent before the folder is looked at again. The default is 5 min.
+    var lookLifetime: Duration = .seconds(300)
+    var selection = FileSelection()
+    /// The default is that sent files stay.
+    var sentLimits: SentLimits?
+    var sender = SenderSettings()
+}

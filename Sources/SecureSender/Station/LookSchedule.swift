@@ -1,0 +1,58 @@
+/// When a station looks at its folder again. Knows neither files nor the time.
+struct LookSchedule {
+    /// Looks no earlier than `earliest`, even if something changes, and at `latest`, even if nothing does.
+    struct Next: Hashable {
+        let earliest: Uptime
+        let latest: Uptime
+    }
+
+    enum Result {
+        case allSent
+        /// Some files wait, each for its own reason.
+        case someWait
+        /// Nothing can be sent for now, for so long at least.
+        case failed(pause: Duration)
+    }
+
+    /// Two looks are no closer than that.
+    static let shortestInterval: Duration = .seconds(1)
+    /// For files that were refused, or are still being written where nobody tells of their end.
+    static let retryInterval: Duration = .seconds(30)
+    static let shortestBackOff: Duration = .seconds(5)
+    static let longestBackOff: Duration = .seconds(300)
+
+    private let interval: Duration
+    private let isPlain: Bool
+    /// 0 ..< 1.
+    private let random: () -> Double
+    private var failures = 0
+
+    /// `interval`: from one look to the next if nothing happens; `isPlain`: whatever happens.
+    init(interval: Duration, isPlain: Bool, random: @escaping () -> Double = { .random(in: 0..<1) }) {
+        self.interval = interval
+        self.isPlain = isPlain
+        self.random = random
+    }
+
+    mutating func next(after result: Result, begun start: Uptime, at now: Uptime) -> Next {
+        if isPlain {
+            // Where a look takes longer than that, the next one does not wait.
+            let time = max(start + interval, now)
+            return Next(earliest: time, latest: time)
+        }
+        switch result {
+        case .allSent:
+            failures = 0
+            return Next(earliest: max(start + Self.shortestInterval, now), latest: now + interval)
+        case .someWait:
+            failures = 0
+            return Next(earliest: now + min(Self.retryInterval, interval), latest: now + interval)
+        case .failed(let pause):
+            failures += 1
+            let most = min(Self.longestBackOff, Self.shortestBackOff * (1 << min(failures - 1, 10)))
+            // Half of it by chance, so that a lab's stations do not all come back together.
+            let time = now + max(pause, most / 2 + most / 2 * random())
+            return Next(earliest: time, latest: time)
+        }
+    }
+}

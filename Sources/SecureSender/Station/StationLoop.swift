@@ -1,0 +1,141 @@
+import CommandSupport
+import Files
+import Glibc
+import UploadProtocol
+
+/// Sends what appears in a folder, until it is told to stop.
+final class StationLoop {
+    private let sender: FolderSender
+    private let identityFolder: IdentityFolder
+    private let stop: StopSignal
+    private let watch: FolderWatch?
+    private var schedule: LookSchedule
+    private let report: (SendEvent) -> Void
+    private var identityVersion: [Fingerprint?]
+    private var hasToldMissingWatches = false
+    /// The whole folder of sent files is read for it.
+    private var nextTidying = Uptime.now
+
+    /// `watch`: `nil` for a plain period.
+    init(
+        _ sender: FolderSender, identityFolder: IdentityFolder, interval: Duration, watch: FolderWatch?,
+        stop: StopSignal, report: @escaping (SendEvent) -> Void
+    ) {
+        self.sender = sender
+        self.identityFolder = identityFolder
+        self.stop = stop
+        self.watch = watch
+        self.report = report
+        schedule = LookSchedule(interval: interval, isPlain: watch == nil)
+        identityVersion = identityFolder.version
+    }
+
+    /// Throws if one of the folders is no longer there: what comes in its place may be another disk.
+    func run() throws(CommandFailure) {
+        while !stop.isWanted {
+            let start = Uptime.now
+            try checkFolders()
+            renewIdentity()
+            // What comes from now on is for the next look.
+            _ = watch?.takeChanges()
+            let result = look()
+            tellOfMissingWatches()
+            tidyUp()
+            let next = schedule.next(after: result, begun: start, at: .now)
+            stop.wait(until: next.earliest)
+            waitForChanges(until: next.latest)
+        }
+    }
+
+    private func look() -> LookSchedule.Result {
+        do throws(CommandFailure) {
+            let outcome = try sender.sendAll()
+            if let pause = outcome.pause { return .failed(pause: pause) }
+            return outcome.status == .success && outcome.beingWritten == 0 ? .allSent : .someWait
+        } catch {
+            report(.failed(error, file: nil))
+            return .failed(pause: .zero)
+        }
+    }
+
+    private func tidyUp() {
+        guard nextTidying <= .now else { return }
+        nextTidying = .now + .seconds(3600)
+        do throws(CommandFailure) { try sender.tidyUp() } catch { report(.failed(error, file: nil)) }
+    }
+
+    private func tellOfMissingWatches() {
+        guard let watch, watch.isIncomplete, !hasToldMissingWatches else { return }
+        hasToldMissingWatches = true
+        report(
+            .notice(
+                "Not all folders can be watched: files in the others wait for the next look\n"
+                    + "  hint: a larger number in /proc/sys/fs/inotify/max_user_watches, or a shorter time for --look-every"
+            ))
+    }
+
+    private func waitForChanges(until time: Uptime) {
+        while !stop.isWanted, Uptime.now < time {
+            if let watch, watch.takeChanges() { return }
+            stop.wait(until: time, or: watch?.descriptor)
+        }
+    }
+
+    private func checkFolders() throws(CommandFailure) {
+        for folder in [sender.place.source, sender.place.sentFolder] where !folder.isInPlace {
+            throw .notADirectory(folder.path, reason: "it was removed, or another one is in its place")
+        }
+    }
+
+    /// A renewed certificate counts from the next connection on. While its files are being exchanged the old one does.
+    private func renewIdentity() {
+        let version = identityFolder.version
+        guard version != identityVersion else { return }
+        do throws(CommandFailure) {
+            sender.identity = try PiIdentity(readingFrom: identityFolder)
+            identityVersion = version
+        } catch {
+            report(.notice("The changed identity cannot be used, the one from before still counts: \(error)"))
+        }
+    }
+}
+
+extension IdentityFolder {
+    /// Changes with any of its files.
+    fileprivate var version: [Fingerprint?] {
+        [Self.secretFile, Self.certificateFile, Self.rootsFile].map { file in
+            (try? fileStatus(path(of: file), followingLinks: true)).flatMap { $0 }.map { Fingerprint($0) }
+        }
+    }
+}
+
+extension Folder {
+    /// Whether its path still leads to it.
+    fileprivate var isInPlace: Bool {
+        guard let own = try? descriptor.status(), let there = try? fileStatus(path, followingLinks: true) else {
+            return false
+        }
+        return Fingerprint(own).isSameFile(as: Fingerprint(there))
+    }
+}
+
+/// What a loop says, day after day: nothing of what is as it was at the look before.
+final class LoopReport {
+    private let report: (SendEvent) -> Void
+    private var beingWritten = 0
+
+    init(_ report: @escaping (SendEvent) -> Void) {
+        self.report = report
+    }
+
+    func callAsFunction(_ event: SendEvent) {
+        switch event {
+        case .nothingToSend, .waitingForQuiet: return
+        case .beingWritten(let files):
+            guard files != beingWritten else { return }
+            beingWritten = files
+        default: break
+        }
+        report(event)
+    }
+}

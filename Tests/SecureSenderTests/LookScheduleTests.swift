@@ -1,0 +1,64 @@
+import Testing
+
+@testable import SecureSender
+
+private let start = Uptime(sinceStart: .seconds(1000))
+
+@Suite("When a station looks at its folder")
+struct LookScheduleTests {
+    private func schedule(isPlain: Bool = false, chance: Double = 1) -> LookSchedule {
+        LookSchedule(interval: .seconds(300), isPlain: isPlain) { chance }
+    }
+
+    @Test("changes are looked at soon, and the folder now and then without any")
+    func allSent() {
+        var schedule = schedule()
+        let now = start + .milliseconds(200)
+        let next = schedule.next(after: .allSent, begun: start, at: now)
+        #expect(next == .init(earliest: start + .seconds(1), latest: now + .seconds(300)))
+        let late = schedule.next(after: .allSent, begun: start, at: start + .seconds(60))
+        #expect(late.earliest == start + .seconds(60))
+    }
+
+    @Test("files that wait are not tried again at every change")
+    func someWait() {
+        var schedule = schedule()
+        let next = schedule.next(after: .someWait, begun: start, at: start)
+        #expect(next == .init(earliest: start + .seconds(30), latest: start + .seconds(300)))
+    }
+
+    @Test("while the receiver is away nothing brings it back before its time, which grows to five minutes")
+    func failed() {
+        var schedule = schedule()
+        var pauses: [Duration] = []
+        for _ in 0..<9 {
+            let next = schedule.next(after: .failed(pause: .zero), begun: start, at: start)
+            #expect(next.earliest == next.latest)
+            pauses.append(next.latest - start)
+        }
+        #expect(pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300].map { .seconds($0) })
+        _ = schedule.next(after: .allSent, begun: start, at: start)
+        #expect(schedule.next(after: .failed(pause: .zero), begun: start, at: start).latest == start + .seconds(5))
+    }
+
+    @Test("a pause is as long as the receiver asks for, and half of ours is by chance")
+    func pauses() {
+        var schedule = schedule(chance: 0)
+        #expect(
+            schedule.next(after: .failed(pause: .zero), begun: start, at: start).latest - start == .milliseconds(2500))
+        #expect(
+            schedule.next(after: .failed(pause: .seconds(900)), begun: start, at: start).latest - start == .seconds(900)
+        )
+    }
+
+    @Test("a plain period is one, whatever happens")
+    func plain() {
+        var schedule = schedule(isPlain: true)
+        for result in [LookSchedule.Result.allSent, .someWait, .failed(pause: .zero), .failed(pause: .seconds(900))] {
+            let next = schedule.next(after: result, begun: start, at: start + .seconds(20))
+            #expect(next == .init(earliest: start + .seconds(300), latest: start + .seconds(300)))
+        }
+        let late = schedule.next(after: .allSent, begun: start, at: start + .seconds(301))
+        #expect(late.latest == start + .seconds(301))
+    }
+}

@@ -1,0 +1,293 @@
+import CommandSupport
+import Files
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+import UploadProtocol
+
+@testable import SecureSender
+
+/// Ends a loop when it is told to.
+private final class StopSwitch: Sendable {
+    let readEnd: FileDescriptor
+    private let writeEnd: FileDescriptor
+
+    init() {
+        var ends: [Int32] = [-1, -1]
+        pipe(&ends)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        (readEnd, writeEnd) = (
+            FileDescriptor(takingOwnershipOf: ends[0], path: "stop"),
+            FileDescriptor(takingOwnershipOf: ends[1], path: "stop")
+        )
+    }
+
+    func stop() { try? writeEnd.write([0]) }
+}
+
+extension Station {
+    /// Runs a loop in a thread of its own while `body` does something; returns what the loop told and what ended it.
+    fileprivate func loop(
+        to port: UInt16, interval: Duration = .seconds(20), watches: Bool = true,
+        settings: StationSettings = .quick,
+        while body: @Sendable (@Sendable @escaping () -> [SendEvent]) async throws -> Void
+    ) async throws -> RunOutcome {
+        let events = Mutex<[SendEvent]>([])
+        let ending = Mutex<CommandFailure?>(nil)
+        let stop = StopSwitch()
+        let thread = Task {
+            try await blockingThread {
+                let source = try Folder(opening: folder("data"))
+                let identityFolder = IdentityFolder(path: folder("identity"))
+                let signal = StopSignal(stop.readEnd)
+                let watch = watches ? FolderWatch() : nil
+                let report = { (event: SendEvent) in events.withLock { $0.append(event) } }
+                let sender = FolderSender(
+                    .init(
+                        name: "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
+                        receiver: ReceiverAddress("127.0.0.1", port: port)!),
+                    as: try PiIdentity(readingFrom: identityFolder), settings: settings, watch: watch,
+                    stop: signal, report: report)
+                let loop = StationLoop(
+                    sender, identityFolder: identityFolder, interval: interval, watch: watch, stop: signal,
+                    report: report)
+                do throws(CommandFailure) { try loop.run() } catch { ending.withLock { $0 = error } }
+                report(.notice("ended"))
+            }
+        }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body { events.withLock { $0 } }) } catch { result = .failure(error) }
+        stop.stop()
+        try await thread.value
+        try result.get()
+        return RunOutcome(status: nil, failure: ending.withLock { $0 }, events: events.withLock { $0 })
+    }
+}
+
+private func blockingThread(_ body: @escaping @Sendable () throws -> Void) async throws {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
+    }
+}
+
+private func waitUntil(_ condition: () throws -> Bool) async throws {
+    while try !condition() { try await Task.sleep(for: .milliseconds(5)) }
+}
+
+@Suite("A station that stays", .timeLimit(.minutes(2)))
+struct StationLoopTests {
+    @Test("sends what appears: written, renamed, linked, in new folders, and what was there before")
+    func watches() async throws {
+        let station = try Station(files: ["before": "0"])
+        let receiver = try station.listenHonestly()
+        let outcome = try await station.loop(to: receiver.port) { _ in
+            try await waitUntil { station.sentFiles.contains("before") }
+            try station.write("1", to: "written")
+            try await waitUntil { station.sentFiles.contains("written") }
+            try station.folder.write([1], to: "data/.hidden")
+            rename(station.folder("data/.hidden"), station.folder("data/renamed"))
+            try await waitUntil { station.sentFiles.contains("renamed") }
+            try station.folder.write([1], to: "elsewhere")
+            link(station.folder("elsewhere"), station.folder("data/linked"))
+            try await waitUntil { station.sentFiles.contains("linked") }
+            try station.write("1", to: "new/deep/file")
+            try await waitUntil { station.sentFiles.contains("new/deep/file") }
+            try station.write("1", to: "new/deep/other")
+            try await waitUntil { station.sentFiles.contains("new/deep/other") }
+        }
+        #expect(outcome.failure == nil)
+        #expect(outcome.failures == [])
+        #expect(station.waitingFiles == [])
+    }
+
+    @Test("sends what appears in a plain period too")
+    func plain() async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        _ = try await station.loop(to: receiver.port, interval: .milliseconds(50), watches: false) { _ in
+            try await waitUntil { station.sentFiles.contains("a") }
+            try station.write("2", to: "b")
+            try await waitUntil { station.sentFiles.contains("b") }
+        }
+        #expect(station.waitingFiles == [])
+    }
+
+    @Test("leaves a file that is open, and sends it when it is closed")
+    func openFile() async throws {
+        let station = try Station()
+        let receiver = try station.listenHonestly()
+        let path = station.folder("data/a")
+        _ = try await station.loop(to: receiver.port, interval: .milliseconds(100)) { _ in
+            let writer = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+            write(writer, "half", 4)
+            try station.write("1", to: "b")
+            try await waitUntil { station.sentFiles.contains("b") }
+            #expect(!station.sentFiles.contains("a"))
+            write(writer, "whole", 5)
+            close(writer)
+            try await waitUntil { station.sentFiles.contains("a") }
+        }
+        #expect(try station.folder.read("sent_files/a") == Array("halfwhole".utf8))
+    }
+
+    @Test("comes back when the receiver does, without being hasty meanwhile")
+    func receiverAway() async throws {
+        let station = try Station(files: ["a": "1"])
+        var settings = StationSettings.quick
+        settings.sender = .impatient
+        let attempts = Mutex(0)
+        let refusing = try station.listen { _ in attempts.withLock { $0 += 1 } }
+        let outcome = try await station.loop(to: refusing.port, settings: settings) { events in
+            try await waitUntil { events().contains { if case .gaveUp = $0 { true } else { false } } }
+            // Changes do not bring it back before its time.
+            for number in 0..<20 { try station.write("\(number)", to: "b\(number)") }
+        }
+        #expect(outcome.failure == nil)
+        #expect(outcome.events.filter { if case .started = $0 { true } else { false } }.count == 1)
+        #expect(station.waitingFiles.count == 21)
+    }
+
+    @Test("uses a renewed identity from the next look on, and the old one while that is broken")
+    func renewedIdentity() async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        let outcome = try await station.loop(to: receiver.port, interval: .milliseconds(100)) { events in
+            try await waitUntil { station.sentFiles.contains("a") }
+            let secret = try station.folder.read("identity/secret.py")
+            try station.folder.write(Array("secret=".utf8), to: "identity/secret.py")
+            try await waitUntil {
+                events().contains {
+                    if case .notice(let text) = $0 {
+                        text.hasPrefix("The changed identity cannot be used")
+                    } else {
+                        false
+                    }
+                }
+            }
+            try station.write("2", to: "b")
+            try await waitUntil { station.sentFiles.contains("b") }
+            try station.folder.write(secret, to: "identity/secret.py")
+        }
+        #expect(outcome.failures == [])
+    }
+
+    @Test("ends with an error if its folder is taken away")
+    func folderGone() async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        let outcome = try await station.loop(to: receiver.port) { events in
+            try await waitUntil { station.sentFiles.contains("a") }
+            rename(station.folder("data"), station.folder("moved"))
+            mkdir(station.folder("data"), 0o755)
+            try await waitUntil { events().contains(.notice("ended")) }
+        }
+        #expect(outcome.failure?.message == "\(station.folder("data")) not a valid directory")
+    }
+}
+
+@Suite("A program that stays", .timeLimit(.minutes(2)))
+struct StayingProgramTests {
+    private func start(_ station: Station, _ options: [String], to port: UInt16) throws -> Program {
+        try Program(
+            starting: "secure-sender",
+            [
+                "127.0.0.1", station.folder("data"), "--port", "\(port)", "--identity", station.folder("identity"),
+                "--quiet-time", "0s",
+            ] + options)
+    }
+
+    @Test("ends with 0 after SIGTERM and SIGINT", arguments: [SIGTERM, SIGINT], [["--watch"], ["--every", "1h"]])
+    func stops(signal: Int32, options: [String]) async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        let program = try start(station, options, to: receiver.port)
+        try await waitUntil { station.sentFiles == ["a", "a.sha256"] && program.output.contains("1 file sent") }
+        program.send(signal: signal)
+        let outcome = try await program.outcome()
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.errors == "")
+    }
+
+    @Test("waits for the answers that it is owed, begins nothing more, and moves what was stored")
+    func inFlight() async throws {
+        let names = (0..<300).map { "file\($0 + 100)" }
+        let station = try Station(files: Dictionary(uniqueKeysWithValues: names.map { ($0, $0) }))
+        let answers = station.answers
+        let begun = Mutex(0)
+        let isStopped = Mutex(false)
+        let receiver = try station.listen { connection in
+            var requests = [try connection.nextRequest()]
+            begun.withLock { $0 = 1 }
+            while !isStopped.withLock({ $0 }) { usleep(1000) }
+            while true {
+                for request in requests { try connection.send(try answers.receipt(for: request)) }
+                requests = [try connection.nextRequest()]
+                begun.withLock { $0 += 1 }
+            }
+        }
+        let program = try start(station, ["--watch"], to: receiver.port)
+        try await waitUntil { begun.withLock { $0 } == 1 }
+        program.send(signal: SIGTERM)
+        isStopped.withLock { $0 = true }
+        let outcome = try await program.outcome()
+        #expect(outcome.exitCode == 0)
+        let sent = station.sentFiles.filter { !$0.hasSuffix(".sha256") }
+        #expect(sent.count == begun.withLock { $0 })
+        #expect(Set(sent).union(station.waitingFiles) == Set(names))
+        #expect(Set(sent).isDisjoint(with: station.waitingFiles))
+    }
+
+    @Test("keeps a second one from the folder, unless that waits")
+    func oneAtATime() async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        let first = try start(station, ["--watch"], to: receiver.port)
+        try await waitUntil { first.output.contains("1 file sent") }
+        let second = try await start(station, [], to: receiver.port).outcome()
+        #expect(second.exitCode == 0)
+        #expect(second.errors.hasPrefix("Another secure-sender is sending from "))
+        let third = try start(station, ["--wait"], to: receiver.port)
+        try await waitUntil { third.errors.hasPrefix("Waiting for another secure-sender") }
+        first.send(signal: SIGTERM)
+        _ = try await first.outcome()
+        let waited = try await third.outcome()
+        #expect(waited.exitCode == 0)
+        #expect(waited.output.hasPrefix("There is nothing to send"))
+    }
+
+    @Test(
+        "refuses options that make no sense, exit 64",
+        arguments: [
+            ["--watch", "--every", "1m"], ["--every", "0s"], ["--every", "1"], ["--look-every", "0s"],
+            ["--quiet-time", "2d"], ["--quiet-time", "-1s"], ["--every", "999999999d"],
+        ])
+    func refusals(options: [String]) async throws {
+        let outcome = try await Program.run("secure-sender", ["127.0.0.1", "data"] + options)
+        #expect(outcome.exitCode == 64)
+    }
+}
+
+@Suite("The watch of folders")
+struct FolderWatchTests {
+    @Test("tells of what may be sent, and not of hidden files or receipts")
+    func events() throws {
+        let folder = try TemporaryFolder()
+        let watch = try #require(FolderWatch())
+        watch.add(try Folder(opening: folder.path))
+        #expect(!watch.takeChanges())
+        for name in [".hidden", "a.sha256"] { try folder.write([1], to: name) }
+        #expect(!watch.takeChanges())
+        try folder.write([1], to: "a")
+        #expect(watch.takeChanges())
+        #expect(!watch.takeChanges())
+        try Data([1]).write(to: URL(fileURLWithPath: folder("b")))
+        for number in 0..<2000 { mkdir(folder("folder\(number)"), 0o700) }
+        #expect(watch.takeChanges())
+        #expect(!watch.takeChanges())
+        rename(folder(".hidden"), folder("shown"))
+        #expect(watch.takeChanges())
+        unlink(folder("shown"))
+        #expect(!watch.takeChanges())
+    }
+}
