@@ -31,7 +31,7 @@ final class FolderTree: Sendable {
     func existing(_ components: [String]) throws(StoreError) -> Directory? {
         do throws(SystemCallError) { return try open(components) } catch {
             if error.code == ENOENT { return nil }
-            throw folderError(error)
+            throw folderError(error, components)
         }
     }
 
@@ -55,7 +55,7 @@ final class FolderTree: Sendable {
                 }
                 folder = next
             } catch {
-                throw folderError(error)
+                throw folderError(error, components)
             }
         }
         return folder
@@ -80,9 +80,12 @@ final class FolderTree: Sendable {
         return folder
     }
 
-    /// A file in the way is ENOTDIR, a link ELOOP or, without openat2, ENOTDIR as well.
-    private func folderError(_ error: SystemCallError) -> StoreError {
-        guard error.code == ENOTDIR || error.code == ELOOP else { return StoreError(error) }
+    /// A file in the way is ENOTDIR, a link ELOOP or, without openat2, ENOTDIR as well. Where the store keeps something for
+    /// itself, no other name of an upload would help.
+    private func folderError(_ error: SystemCallError, _ components: [String]) -> StoreError {
+        guard error.code == ENOTDIR || error.code == ELOOP, components.first != Notes.name else {
+            return StoreError(error)
+        }
         return .pathConflict(PathConflict(path: error.path, wanted: .folder))
     }
 

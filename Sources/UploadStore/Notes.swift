@@ -71,7 +71,13 @@ final class Notes: Sendable {
     }
 
     private func isStill<Item>(_ held: Held<Item>, _ name: String) throws(SystemCallError) -> Bool {
-        try root.status(of: "\(Self.name)/\(name)")?.isSameFile(as: held.status) ?? false
+        do throws(SystemCallError) {
+            return try root.status(of: "\(Self.name)/\(name)")?.isSameFile(as: held.status) ?? false
+        } catch {
+            // What has the folder's name now is named when it is to be made anew.
+            if error.code == ENOTDIR { return false }
+            throw error
+        }
     }
 
     private func made(_ folder: Folder) throws(SystemCallError) -> Directory {
@@ -101,18 +107,27 @@ final class Notes: Sendable {
     }
 
     private static func lock(_ notes: Directory, of root: Directory) throws(SystemCallError) -> Held<FileDescriptor> {
-        // For reading: with a file open for writing, nobody could mount the disk read-only meanwhile.
-        var file = try notes.open(lockName, O_RDONLY | O_CREAT, mode: 0o600)
+        // For reading: with a file open for writing, nobody could mount the disk read-only meanwhile. And without waiting, as a
+        // FIFO of this name would let it for ever (fifo(7)).
+        var file = try notes.open(lockName, O_RDONLY | O_CREAT | O_NONBLOCK, mode: 0o600)
+        guard try file.status().isRegularFile else { throw SystemCallError("lock", file.path, code: EISDIR) }
         var result = lockNow(file)
         if result != 0, errno == EBADF {
             // Over NFS an exclusive lock is one of fcntl(2), which needs a file open for writing.
-            file = try notes.open(lockName, O_RDWR)
+            file = try notes.open(lockName, O_RDWR | O_NONBLOCK)
             result = lockNow(file)
         }
         guard result == 0 else {
             throw SystemCallError(lockOperation, errno == EWOULDBLOCK ? root.path : file.path)
         }
         return Held(item: file, status: try file.status())
+    }
+
+    /// What has the name of a folder or file that the store keeps for itself, if that is why a call failed.
+    static func obstacle(_ error: SystemCallError) -> PathConflict? {
+        let names = error.path.split(separator: "/")
+        guard [ENOTDIR, EISDIR, ELOOP].contains(error.code), names.contains(Substring(name)) else { return nil }
+        return PathConflict(path: error.path, wanted: error.code == ENOTDIR ? .folder : .file)
     }
 
     private static func lockNow(_ file: FileDescriptor) -> Int32 { retrying { flock(file.number, LOCK_EX | LOCK_NB) } }

@@ -12,6 +12,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case longerThanAnnounced(Int64)
     /// The upload was committed before its last byte and `finish()`.
     case incomplete(received: Int64, size: Int64)
+    /// Something that is not ours has the name of a folder or file that the store keeps for itself.
+    case obstructed(PathConflict)
     /// Another receiver has this store open.
     case inUse(String)
     case failed(SystemCallError)
@@ -20,6 +22,10 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         // To open a file under a lease without waiting gives that code as well (fcntl(2)).
         if error.code == EWOULDBLOCK, error.operation == Notes.lockOperation {
             self = .inUse(error.path)
+            return
+        }
+        if let obstacle = Notes.obstacle(error) {
+            self = .obstructed(obstacle)
             return
         }
         self = isFull(error.code) ? .insufficientSpace(needed: needed, free: nil) : .failed(error)
@@ -41,6 +47,8 @@ package enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case .insufficientSpace(_, nil): "the disk or its quota is full"
         case .longerThanAnnounced(let size): "more bytes came than the \(size) that were announced"
         case .incomplete(let received, let size): "only \(received) of \(size) bytes came"
+        case .obstructed(let obstacle):
+            "\(obstacle.path) is not the \(obstacle.wanted) that the receiver keeps there; move it away, and it is made anew"
         case .inUse(let path): "another receiver has \(path) open; stop it, or give each its own store"
         case .failed(let error): error.description
         }

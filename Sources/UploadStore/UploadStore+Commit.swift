@@ -116,6 +116,7 @@ extension UploadStore {
 extension UploadStore {
     /// A stored file, current or earlier, that holds what was uploaded.
     struct Held {
+        let place: Place
         let file: StoredFile
         let folder: Directory
         let name: String
@@ -126,13 +127,14 @@ extension UploadStore {
         digestOf: (StoredFile) throws -> SHA256Digest
     ) throws -> Held? {
         if current.size == size, try digestOf(current) == digest {
-            return Held(file: current, folder: folder, name: place.name)
+            return Held(place: place, file: current, folder: folder, name: place.name)
         }
         guard let versions = try tree.existing(place.versionsFolder),
             let earlier = try StoredFile(digest.hex, in: versions), earlier.size == size,
             try digestOf(earlier) == digest
         else { return nil }
-        return Held(file: earlier, folder: try tree.durable(place.versionsFolder), name: digest.hex)
+        return Held(
+            place: place, file: earlier, folder: try tree.durable(place.versionsFolder), name: digest.hex)
     }
 
     /// Syncs again what is held: who stored it may have failed or crashed before it was durable.
@@ -143,11 +145,11 @@ extension UploadStore {
         try held.file.file.synchronize()
         let signed = try receipt(.unchanged)
         if let beside = try StoredFile(receiptName, in: held.folder),
-            try held.folder.receiptFile(receiptName, for: held.name)?.digest == digest
+            let file = try held.folder.receiptFile(receiptName, for: held.name), isGood(file, of: held, digest)
         {
             try beside.file.synchronize()
         } else {
-            // A file that somebody put there by hand, or whose receipt was lost.
+            // A file that somebody put there by hand, or whose receipt was lost or damaged.
             let receiptFile = try temporaries.make(
                 holding: ReceiptFile(signed, digest: digest, name: held.name).contents)
             try TemporaryFiles.synchronize(receiptFile)
@@ -155,5 +157,25 @@ extension UploadStore {
         }
         try held.folder.synchronize()
         return signed
+    }
+
+    /// Whether a receipt file states this upload, and is to the last byte what the receiver wrote. One whose certificate is not at
+    /// hand is left alone: with that put back, it may verify.
+    private func isGood(_ file: ReceiptFile, of held: Held, _ digest: SHA256Digest) -> Bool {
+        guard file.digest == digest, let stated = UnverifiedReceipt(file), let receipt = stated.statement,
+            receipt.sha256 == digest.hex, receipt.size == held.file.size,
+            held.place.key.elementsEqual("\(receipt.pi)/\(receipt.path)".utf8)
+        else { return false }
+        guard let certificate = certificate(stated.certificate) else { return true }
+        guard let signed = try? SignedReceipt(verifying: stated, certificate: certificate) else { return false }
+        return ReceiptFile(signed, digest: digest, name: held.name) == file
+    }
+
+    private func certificate(_ fingerprint: SHA256Digest) -> Certificate? {
+        // Anew each time: a renewal puts others there.
+        guard let path = certificates, let folder = try? FileDescriptor(opening: path, O_RDONLY | O_DIRECTORY) else {
+            return nil
+        }
+        return try? KeptCertificates(in: Directory(folder)).certificate(fingerprint)
     }
 }

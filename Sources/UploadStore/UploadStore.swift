@@ -18,24 +18,30 @@ package final class UploadStore: Sendable {
     let observe: StepObserver
     let reading: ReadObserver
     let knownDigests: KnownDigests
+    /// The folder of those that the receiver ever used.
+    let certificates: String?
     private let reservations: SpaceReservations
 
     /// Opens the folder `path`, which must exist, takes it for this process alone, and repairs what a crash left. The time
     /// this takes follows from what was under way at the crash, not from what is stored.
     package convenience init(
-        opening path: String, keepingFree keptFree: KeptFree = .percent(5), partials: PartialLimits = .init(),
+        opening path: String, certificates: String? = nil, keepingFree keptFree: KeptFree = .percent(5),
+        partials: PartialLimits = .init(),
         reading: @escaping ReadObserver = { _ in }, warn: @escaping @Sendable (StoreWarning) -> Void = { _ in }
     ) throws(StoreError) {
         try self.init(
-            opening: path, keepingFree: keptFree, partials: partials, reading: reading, warn: warn, observe: { _ in })
+            opening: path, certificates: certificates, keepingFree: keptFree, partials: partials, reading: reading,
+            warn: warn, observe: { _ in })
     }
 
-    /// `features`: what the system offers; found out if `nil`. `clock`: seconds since 1970, for the age of what is
+    /// `certificates`: the folder of the receiver's certificates, by which it is known whether a receipt is good. `features`: what
+    /// the system offers; found out if `nil`. `clock`: seconds since 1970, for the age of what is
     /// remembered. `reading`: told of bytes of files that are read again. `warn`: told of what the store found changed behind
     /// its back. `observe`: told of every step of a commit.
     package init(
-        opening path: String, keepingFree keptFree: KeptFree = .percent(5), features: SystemFeatures? = nil,
-        partials limits: PartialLimits = .init(), clock: @escaping @Sendable () -> Int64 = { Int64(time(nil)) },
+        opening path: String, certificates: String? = nil, keepingFree keptFree: KeptFree = .percent(5),
+        features: SystemFeatures? = nil, partials limits: PartialLimits = .init(),
+        clock: @escaping @Sendable () -> Int64 = { Int64(time(nil)) },
         reading: @escaping ReadObserver = { _ in }, warn: @escaping @Sendable (StoreWarning) -> Void = { _ in },
         observe: @escaping StepObserver
     ) throws(StoreError) {
@@ -55,6 +61,7 @@ package final class UploadStore: Sendable {
                 tree: tree, temporaries: temporaries, reservations: reservations, limits: limits, clock: clock,
                 reading: reading, warn: warn, observe: observe)
             knownDigests = KnownDigests(clock: clock)
+            self.certificates = certificates
             self.reading = reading
             self.observe = observe
 

@@ -47,4 +47,18 @@ struct ChangedBehindItsBackTests {
             #expect(receiver.partials.count == 1 && receiver.partials.first?.hasSuffix("/mine") == true)
         }
     }
+
+    @Test("takes the blame where something has the name of a folder of its own, and goes on when that is gone")
+    func isObstructed() async throws {
+        try await RunningReceiver.run { receiver in
+            let path = receiver.folder("received_files/.receiver/partials")
+            #expect(mkfifo(path, 0o600) == 0)
+            let refused = try await receiver.announce(Self.body, "a")
+            #expect(refused.status == 500 && refused.code == "storage-failed")
+            let line = receiver.log.lines.first { $0.hasPrefix("error ") }
+            #expect(line?.contains("\(path) is not the folder that the receiver keeps there; move it away") == true)
+            try FileManager.default.removeItem(atPath: path)
+            #expect(try await receiver.announce(Self.body, "a").status == 201)
+        }
+    }
 }

@@ -68,6 +68,15 @@ struct StartingTests {
         outcome = try await run()
         #expect(outcome.errors.hasPrefix("certs/ca.pem cannot be used: "), "\(outcome.errors)")
 
+        try FileManager.default.removeItem(atPath: folder("received_files/.receiver"))
+        try folder.write(Array("no folder".utf8), to: "received_files/.receiver")
+        outcome = try await run()
+        #expect(
+            outcome.errors.hasPrefix("received_files cannot be used: received_files/.receiver is not the folder"),
+            "\(outcome.errors)")
+        #expect(outcome.errors.contains("move it away"))
+        #expect(outcome.exitCode == 78)
+
         try folder.write(Array("no secret\n".utf8), to: "ids.txt")
         outcome = try await run()
         #expect(outcome.errors.hasPrefix("ids.txt cannot be used: line 1 "), "\(outcome.errors)")

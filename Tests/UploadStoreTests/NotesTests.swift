@@ -156,6 +156,73 @@ struct NotesTests {
         withExtendedLifetime(other) {}
     }
 
+    enum Obstacle: CaseIterable { case file, link, danglingLink, fifo, folder }
+
+    /// `name`: below `.receiver`, or that itself if empty.
+    private func put(_ obstacle: Obstacle, at name: String) throws -> String {
+        let path = name.isEmpty ? notes : "\(notes)/\(name)"
+        try? FileManager.default.removeItem(atPath: path)
+        try FileManager.default.createDirectory(
+            atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        switch obstacle {
+        case .file: try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
+        case .link:
+            try folder.write([], to: "outside/file")
+            let target = folder(name == "lock" ? "outside/file" : "outside")
+            try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: target)
+        case .danglingLink: try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "nowhere")
+        case .fifo: #expect(mkfifo(path, 0o600) == 0)
+        case .folder: try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        }
+        return path
+    }
+
+    @Test(
+        "is not opened, nor goes on, with anything but a regular file for its lock: a FIFO keeps nobody waiting",
+        arguments: [Obstacle.link, .danglingLink, .fifo, .folder])
+    func lockIsNoFile(obstacle: Obstacle) throws {
+        let path = try put(obstacle, at: "lock")
+        let error = StoreError.obstructed(PathConflict(path: path, wanted: .file))
+        #expect(throws: error) { try open() }
+        #expect(error.description.contains("\(path) is not the file that the receiver keeps there; move it away"))
+        try FileManager.default.removeItem(atPath: path)
+
+        let store = try open()
+        try store.put("one".utf8, "a")
+        _ = try put(obstacle, at: "lock")
+        #expect(throws: error) { try store.put("two".utf8, "b") }
+        try FileManager.default.removeItem(atPath: path)
+        #expect(try store.put("two".utf8, "b") == .created)
+        #expect(throws: StoreError.inUse(folder("received_files"))) { try open() }
+    }
+
+    @Test(
+        "says what has the name of a folder of its own, at the start and later, and goes on when that is gone",
+        arguments: [Obstacle.file, .link, .fifo], ["", "tmp", "replacing", "partials", "partials/pi-01"])
+    func folderIsNone(obstacle: Obstacle, name: String) throws {
+        for features in UnderWayTests.features {
+            let path = try put(obstacle, at: name)
+            let error = StoreError.obstructed(PathConflict(path: path, wanted: .folder))
+            // One Pi's alone keeps no store from being opened.
+            if name != "partials/pi-01" { #expect(throws: error) { try open(features) } }
+            try FileManager.default.removeItem(atPath: path)
+
+            let store = try open(features)
+            let upload = { (content: String) in
+                try store.put(content.utf8, "a")
+                try store.put("newer than \(content)".utf8, "a")
+                _ = try store.partials.create(UploadStore.announced(Self.content, "b"))
+            }
+            try upload("one")
+            _ = try put(obstacle, at: name)
+            #expect(throws: error) { try upload("two") }
+            try FileManager.default.removeItem(atPath: path)
+            try upload("two")
+            #expect(folder.files(below: "outside").allSatisfy { $0 == "file" })
+            try FileManager.default.removeItem(atPath: folder("received_files/pi-01"))
+        }
+    }
+
     @Test(
         "sets aside a folder that lies where a file of its own goes, and what is in it stays", arguments: [false, true])
     func setsAside(isNote: Bool) throws {

@@ -17,7 +17,8 @@ struct StoreFixture {
         self.folder = try folder ?? TemporaryFolder()
         root = self.folder("received_files")
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: false)
-        store = try UploadStore(opening: root, features: features, observe: observe)
+        store = try UploadStore(
+            opening: root, certificates: self.folder("certs"), features: features, observe: observe)
     }
 
     @discardableResult

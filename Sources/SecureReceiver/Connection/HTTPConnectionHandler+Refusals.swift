@@ -40,14 +40,8 @@ extension HTTPConnectionHandler {
     }
 
     private func answer(to refusal: Refusal) -> Response {
-        log(refusal, pi: pi)
+        receiver.log(refusal, pi, logger)
         return pi.map { Response(refusal, pi: $0) } ?? Response(status: refusal.problem.status)
-    }
-
-    func log(_ refusal: Refusal, pi: PiName?) {
-        logger.notice(
-            "request refused",
-            metadata: ["pi": "\(pi?.text ?? "-")", "code": "\(refusal.problem.code)", "detail": "\(refusal.detail)"])
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

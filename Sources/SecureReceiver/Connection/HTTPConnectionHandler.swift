@@ -61,6 +61,8 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
     /// Its Pi has too many of them.
     var isSurplus = false
     var inputIsClosed = false
+    /// As soon as it is known, for those who work for this connection.
+    private let isHalfClosed = SharedFlag()
     var isClosing = false
     var isOutputClosed = false
     var lastWritten: EventLoopFuture<Void>?
@@ -144,6 +146,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
                 inbound = head.closesConnection ? .finished : .discarding
                 receiver.answer(
                     question, logger, credentials: credentials, on: context.channel,
+                    isHalfClosed: { [isHalfClosed] in isHalfClosed.isSet },
                     then: answer(
                         in: queue.append(), closesConnection: head.closesConnection, omitsBody: raw.method == .HEAD,
                         context: context))
@@ -214,6 +217,7 @@ final class HTTPConnectionHandler: ChannelDuplexHandler {
         case let handshake as TLSHandshakeCompleted:
             pi = try? LeafProfile.piName(of: handshake.peer)
         case ChannelEvent.inputClosed:
+            isHalfClosed.set()
             if isHolding { held.append(.inputClosed) } else { inputClosed(context: context) }
         case is DrainConnection:
             isDraining = true

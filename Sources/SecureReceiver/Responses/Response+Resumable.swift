@@ -15,6 +15,10 @@ extension Response {
 
 extension Refusal {
     static let bodyMismatch = Refusal(.digestMismatch, "The body's SHA-256 is not the one in Content-Digest.")
+    static let noLongerAwaited = Refusal(
+        .tooManyRequests,
+        "So large a stored file is not read for a connection that says nothing more; announce it again and keep that open."
+    )
     static let wholeMismatch = Refusal(
         .digestMismatch, "The file's SHA-256 is not the one in Repr-Digest of its announcement; what came was dropped.")
 }

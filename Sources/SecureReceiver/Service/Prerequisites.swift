@@ -73,7 +73,7 @@ enum Prerequisites {
                 load: { _ in
                     let credentials = try Credentials(certificateFile: certificate, keyFile: key, rootsFile: roots)
                     credentials.warnOfEnd(logger: logger)
-                    credentials.keepCertificate(in: "\(directory(of: certificate))/receiver", logger: logger)
+                    credentials.keepCertificate(in: keptCertificates(configuration), logger: logger)
                     return credentials
                 },
                 describe: {
@@ -89,6 +89,10 @@ enum Prerequisites {
         }
     }
 
+    private static func keptCertificates(_ configuration: ReceiverConfiguration) -> String {
+        "\(directory(of: configuration.certificate))/receiver"
+    }
+
     /// `reading`: told of bytes whenever files are read again, while it opens too.
     static func store(
         _ configuration: ReceiverConfiguration, logger: Logger, reading: @escaping ReadObserver
@@ -96,12 +100,19 @@ enum Prerequisites {
         let path = configuration.store
         do throws(StoreError) {
             return try UploadStore(
-                opening: path, keepingFree: configuration.limits.keptFree, partials: configuration.partials,
-                reading: reading, warn: { warn(of: $0, logger: logger) })
+                opening: path, certificates: keptCertificates(configuration),
+                keepingFree: configuration.limits.keptFree, partials: configuration.partials, reading: reading,
+                warn: { warn(of: $0, logger: logger) })
         } catch .inUse {
             throw CommandFailure(
                 "\(path) cannot be used", reason: "another receiver has it open",
                 hint: "stop that one (see `ss -ltnp`), or give each its own folder with --store.",
+                exitCode: .configuration)
+        } catch .obstructed(let obstacle) {
+            throw CommandFailure(
+                "\(path) cannot be used",
+                reason: "\(obstacle.path) is not the \(obstacle.wanted) that the receiver keeps there",
+                hint: "find out whose it is, and move it away; the receiver makes its own anew.",
                 exitCode: .configuration)
         } catch {
             throw CommandFailure(message, reason: "\(error)", hint: hint, exitCode: .configuration)

@@ -71,6 +71,7 @@ struct ReceiverService: Service, CustomStringConvertible {
         sweeping.cancel()
         try await receiver.commits.stop()
         try await group.shutdownGracefully()
+        receiver.refusals.tellOfOthers(all: true, to: logger)
         logger.info("stopped")
     }
 
@@ -78,7 +79,8 @@ struct ReceiverService: Service, CustomStringConvertible {
     private func serve(_ listener: any Channel, _ group: MultiThreadedEventLoopGroup) async {
         let upkeep = Upkeep(
             manager: manager, heartbeat: Heartbeat(eventLoops: group, commits: receiver.commits),
-            identifiers: identifiers, credentials: credentials, status: { self.status }, logger: logger)
+            identifiers: identifiers, credentials: credentials, refusals: receiver.refusals,
+            status: { self.status }, logger: logger)
         async let _: Void = upkeep.run()
         manager?.isReady(status: status)
         await withGracefulShutdownHandler {

@@ -8,6 +8,7 @@ struct Upkeep: Sendable {
     let heartbeat: Heartbeat
     let identifiers: WatchedFiles<IdentifierList>
     let credentials: WatchedFiles<Credentials>
+    let refusals: RefusalLog
     let status: @Sendable () -> String
     let logger: Logger
 
@@ -37,6 +38,7 @@ struct Upkeep: Sendable {
             // Who edits a file wants to hear of a mistake, also where no Pi connects at the moment.
             _ = identifiers.current
             _ = credentials.current
+            refusals.tellOfOthers(to: logger)
             manager?.status(status())
             if .now - toldOfEnd > .seconds(86_400) {
                 credentials.current.warnOfEnd(logger: logger)

@@ -82,9 +82,15 @@ extension Receiver {
 }
 
 extension Receiver {
+    /// Bytes. A connection whose client has closed its direction may still wait for an answer, as TCP and TLS allow; but it may as
+    /// well be nobody's any more, which looks the same. So much, of which the reading takes less than a second, is read for it.
+    static let mostReadForHalfClosed: Int64 = 64 << 20
+
     /// Answers a request about an upload in parts, on the event loop of `channel`, when no older one works at it any more.
+    /// `isHalfClosed`: whether the client says nothing more.
     func answer(
         _ question: AdmittedQuestion, _ logger: Logger, credentials: Credentials, on channel: any Channel,
+        isHalfClosed: @escaping @Sendable () -> Bool = { false },
         then answer: @escaping @Sendable (Response) -> Void
     ) {
         turns.take(question.key) { turn in
@@ -96,7 +102,10 @@ extension Receiver {
                 commits.submit(.init(file)) {
                     // A stored file may have to be read: not for nobody.
                     guard channel.isActive else { return }
-                    respond(announce(file, context, credentials, logger) { channel.isActive })
+                    let isWanted = {
+                        channel.isActive && (file.size <= Self.mostReadForHalfClosed || !isHalfClosed())
+                    }
+                    respond(announce(file, context, credentials, logger, while: isWanted))
                 }
             case .status(let key):
                 commits.run(for: key.pi) { respond(state(of: key, logger)) }
@@ -187,10 +196,9 @@ extension Receiver {
     }
 
     func refusal(for error: StoreError, _ key: PartialKey) -> Refusal {
-        let subject: Logger.Metadata = ["pi": "\(key.pi)", "id": "\(key.id)"]
-        if let refusal = refusal(forPassing: error, subject) { return refusal }
-        logger.error(
-            "upload not found out about", metadata: ["pi": "\(key.pi)", "id": "\(key.id)", "error": "\(error)"])
+        if let refusal = refusal(forPassing: error, of: key.pi, ["id": "\(key.id)"]) { return refusal }
+        refusals.log(
+            .error, "upload not found out about", of: key.pi, ["id": "\(key.id)", "error": "\(error)"], to: logger)
         return Refusal(.storageFailed, "The receiver could not read its notes; its log says why.")
     }
 }

@@ -20,6 +20,7 @@ struct Receiver: Sendable {
     let logger: Logger
     let turns = UploadTurns()
     let completed = CompletedUploads()
+    let refusals = RefusalLog()
 
     /// Seconds since 1970.
     var now: Int64 { Int64(time(nil)) }
@@ -77,7 +78,12 @@ struct Receiver: Sendable {
 
     /// What `work` with the store comes to, off the event loop.
     func response(about file: AnnouncedFile, _ logger: Logger, _ work: () throws -> Response) -> Response {
-        do { return try work() } catch let error as StoreError {
+        do { return try work() } catch StoreError.failed(let failure) where failure.code == ECANCELED {
+            refusals.log(
+                .notice, "sender left while its stored file was read", of: file.pi,
+                ["path": "\(file.path)", "size": .stringConvertible(file.size)], to: logger)
+            return Response(.noLongerAwaited, pi: file.pi)
+        } catch let error as StoreError {
             return response(to: refusal(for: error, file), file.pi, logger)
         } catch let refusal as Refusal {
             return response(to: refusal, file.pi, logger)
@@ -89,38 +95,39 @@ struct Receiver: Sendable {
     }
 
     func response(to refusal: Refusal, _ pi: PiName, _ logger: Logger) -> Response {
-        logger.notice(
-            "request refused",
-            metadata: ["pi": "\(pi)", "code": "\(refusal.problem.code)", "detail": "\(refusal.detail)"])
+        log(refusal, pi, logger)
         return Response(refusal, pi: pi)
     }
 
+    func log(_ refusal: Refusal, _ pi: PiName?, _ logger: Logger) {
+        refusals.log(
+            .notice, "request refused", of: pi,
+            ["code": "\(refusal.problem.code)", "detail": "\(refusal.detail)"], to: logger)
+    }
+
     func refusal(for error: StoreError, _ upload: AnnouncedFile) -> Refusal {
-        let subject: Logger.Metadata = ["pi": "\(upload.pi)", "path": "\(upload.path)"]
-        if let refusal = refusal(forPassing: error, subject) { return refusal }
+        if let refusal = refusal(forPassing: error, of: upload.pi, ["path": "\(upload.path)"]) { return refusal }
+        func log(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata = [:]) {
+            refusals.log(
+                level, message, of: upload.pi, metadata.merging(["path": "\(upload.path)"]) { $1 }, to: logger)
+        }
         switch error {
         case .pathConflict:
-            logger.notice(
-                "path in use", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "reason": "\(error)"])
+            log(.notice, "path in use", ["reason": "\(error)"])
             return Refusal(.pathConflict, "\(upload.path) cannot be stored beside what is there.")
-        case .failed(let failure) where failure.code == ECANCELED:
-            return Refusal(.storageFailed, "The connection was closed while the stored file was read.")
         case .insufficientSpace:
-            logger.error(
-                "not enough space",
-                metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "size": "\(upload.size)"])
+            log(.error, "not enough space", ["size": "\(upload.size)"])
             return Refusal(.insufficientStorage, "The receiver has no room for \(upload.size) bytes.")
         default:
-            logger.error(
-                "file not stored", metadata: ["pi": "\(upload.pi)", "path": "\(upload.path)", "error": "\(error)"])
+            log(.error, "file not stored", ["error": "\(error)"])
             return Refusal(.storageFailed, "The receiver could not write the file; its log says why.")
         }
     }
 
     /// What will be over soon, whatever met it; `nil` for all else.
-    func refusal(forPassing error: StoreError, _ subject: Logger.Metadata) -> Refusal? {
+    func refusal(forPassing error: StoreError, of pi: PiName, _ subject: Logger.Metadata) -> Refusal? {
         guard case .failed(let failure) = error, failure.code == EMFILE || failure.code == ENFILE else { return nil }
-        logger.error("too many open files", metadata: subject)
+        refusals.log(.error, "too many open files", of: pi, subject, to: logger)
         return Refusal(.tooManyRequests, "\(Problem.tooManyRequests.title); try again soon.")
     }
 }
