@@ -28,15 +28,15 @@ final class KnownDigests: Sendable {
         self.clock = clock
     }
 
-    /// `progress`: told of bytes if it has to be read; ends that if it throws.
+    /// If it has to be read, that is as `RunningHash` does it.
     func digest(
-        of file: StoredFile, progress: (Int) throws(SystemCallError) -> Void
+        of file: StoredFile, progress: ReadObserver, while isWanted: () -> Bool
     ) throws(SystemCallError) -> SHA256Digest {
         let (stamp, now) = (FileStamp(file.status), clock())
         if let known = known.withLock({ $0[stamp] }), (0..<Self.lifetime).contains(now - known.time) {
             return known.digest
         }
-        let digest = try file.digest(progress: progress)
+        let digest = try file.digest(progress: progress, while: isWanted)
         guard now - Int64(file.status.st_ctim.tv_sec) >= Self.unsettled, FileStamp(try file.file.status()) == stamp
         else {
             return digest

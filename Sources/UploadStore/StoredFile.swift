@@ -29,9 +29,11 @@ struct StoredFile {
         }
     }
 
-    /// `progress`: told of bytes as they are read; ends the reading if it throws.
-    func digest(progress: (Int) throws(SystemCallError) -> Void) throws(SystemCallError) -> SHA256Digest {
-        try RunningHash(reading: file, progress: progress).copy.finish()
+    /// Reads all of it, as `RunningHash` does.
+    func digest(
+        progress: ReadObserver, while isWanted: () -> Bool = { true }
+    ) throws(SystemCallError) -> SHA256Digest {
+        try RunningHash(reading: file, progress: progress, while: isWanted).copy.finish()
     }
 }
 

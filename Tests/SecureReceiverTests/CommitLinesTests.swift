@@ -5,8 +5,10 @@ import UploadProtocol
 
 @Suite("The threads that commit uploads")
 struct CommitLinesTests {
-    private func piece(_ pi: Int, _ path: Int? = nil) throws -> CommitLines.Piece {
-        .init(pi: PiName("pi-\(pi)"), path: try path.map { try UploadPath(segments: ["\($0)"]) }, work: {})
+    private func piece(_ pi: Int, _ path: Int? = nil, isReading: Bool = false) throws -> CommitLines.Piece {
+        .init(
+            pi: PiName("pi-\(pi)"), path: try path.map { try UploadPath(segments: ["\($0)"]) }, isReading: isReading,
+            work: {})
     }
 
     /// Whether nothing more may begin.
@@ -16,9 +18,11 @@ struct CommitLinesTests {
     }
 
     /// Adds as many pieces, each of a file of its own, and returns those that begin.
-    private func add(_ count: Int, of pi: Int, to lines: inout CommitLines) throws -> [CommitLines.Piece] {
+    private func add(
+        _ count: Int, of pi: Int, isReading: Bool = false, to lines: inout CommitLines
+    ) throws -> [CommitLines.Piece] {
         try (0..<count).compactMap { number in
-            lines.add(try piece(pi, number))
+            lines.add(try piece(pi, number, isReading: isReading))
             return lines.begin()
         }
     }
@@ -87,7 +91,48 @@ struct CommitLinesTests {
         }
     }
 
-    @Test("never stand idle over what may begin: one that comes starts one at most, one that ends two")
+    @Test("for readings are others, of which each Pi has one, so that no reading keeps an upload waiting")
+    func readElsewhere() throws {
+        var lines = CommitLines(threads: 16)
+        let readings = try (1...10).flatMap { try add(20, of: $0, isReading: true, to: &lines) }
+        #expect(readings.count == 8)
+        #expect(Set(readings.map(\.pi)).count == 8)
+        let begun = try (1...3).map { pi in
+            try (20..<40).count { number in
+                lines.add(try piece(pi, number))
+                return lines.begin() != nil
+            }
+        }
+        #expect(begun == [8, 4, 2])
+        // Who had its turn waits for those who came meanwhile.
+        var ended = readings[0]
+        let order = try (1...4).map { _ in
+            lines.end(ended)
+            let next = lines.begin()
+            ended = try #require(next)
+            #expect(ended.isReading)
+            #expect(isSaturated(lines))
+            return ended.pi
+        }
+        #expect(order == [1, 9, 10, 1].map { PiName("pi-\($0)") })
+    }
+
+    @Test("take what is about one file in its order, whether it reads or not")
+    func keepOrderOfReadings() throws {
+        var lines = CommitLines(threads: 4)
+        lines.add(try piece(1, 7, isReading: true))
+        lines.add(try piece(1, 7))
+        lines.add(try piece(1, 7, isReading: true))
+        for isReading in [true, false, true] {
+            let begun = lines.begin()
+            #expect(begun?.isReading == isReading)
+            #expect(isSaturated(lines))
+            lines.end(try #require(begun))
+        }
+        #expect(lines.isIdle)
+    }
+
+    @Test("never stand idle over what may begin: one that comes starts one at most, one that ends three")
     func areSaturated() throws {
         for threads in 1...9 {
             var lines = CommitLines(threads: threads)
@@ -99,23 +144,25 @@ struct CommitLinesTests {
                     begun += 1
                 }
                 #expect(isSaturated(lines))
-                #expect(working.count <= threads)
+                #expect(working.count { !$0.isReading } <= threads)
+                #expect(working.count { $0.isReading } <= CommitLines.readers(beside: threads))
             }
             for _ in 1...2000 {
                 if Bool.random() || working.isEmpty {
-                    lines.add(try piece(Int.random(in: 1...4), Bool.random() ? Int.random(in: 1...3) : nil))
+                    let file = Bool.random() ? Int.random(in: 1...3) : nil
+                    lines.add(try piece(Int.random(in: 1...4), file, isReading: Int.random(in: 1...4) == 1))
                     added += 1
                     start(1, &lines)
                 } else {
                     lines.end(working.remove(at: Int.random(in: working.indices)))
-                    start(2, &lines)
+                    start(3, &lines)
                 }
                 let files = working.compactMap { piece in piece.path.map { "\(piece.pi?.text ?? "-")/\($0)" } }
                 #expect(Set(files).count == files.count)
             }
             while let piece = working.popLast() {
                 lines.end(piece)
-                start(2, &lines)
+                start(3, &lines)
             }
             #expect(begun == added)
             #expect(lines.hasRoom)

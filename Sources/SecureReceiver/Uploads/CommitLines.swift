@@ -1,81 +1,67 @@
 import NIOCore
 import UploadProtocol
 
-/// What waits for one of some threads, and whose turn it is. Of one file the pieces come one after the other; Pis come in turn.
+/// What waits for a thread, and which piece is next. Of one file the pieces come one after the other.
 ///
-/// No Pi may have more threads than are still free: one alone has half of them, two in the long run a third each, and whoever
-/// comes next finds one, however long the pieces of the others take. Only if several come while none of these ends may all be
-/// taken (of 16 threads 8 + 4 + 2 + 1 + 1): who comes then has the first that is free again.
+/// What reads files that may be of many GiB has threads of its own, of which a Pi gets one: nobody's upload waits for readings of
+/// others, however many Pis want them.
 struct CommitLines {
     struct Piece {
         /// `nil`: the receiver's own.
         let pi: PiName?
         /// Of the file that it is about, if its order counts.
         let path: UploadPath?
+        /// Whether it may take as long as the disk needs for a large file.
+        let isReading: Bool
         let work: CommitQueue.Work
+
+        var file: CommitQueue.Key? {
+            guard let pi, let path else { return nil }
+            return CommitQueue.Key(pi: pi, path: path)
+        }
     }
 
-    private struct Line {
-        var ready: CircularBuffer<Piece> = []
-        /// Behind each file that a piece is about, those that wait for that one.
-        var behind: [UploadPath: CircularBuffer<Piece>] = [:]
-        var threads = 0
-    }
+    private var threads: ThreadShares
+    private var readers: ThreadShares
+    /// Behind each file that a piece is about, those that wait for that one.
+    private var behind: [CommitQueue.Key: CircularBuffer<Piece>] = [:]
 
-    private var freeThreads: Int
-    private var lines: [PiName?: Line] = [:]
-    /// Those with a piece that is ready.
-    private var inTurn: CircularBuffer<PiName?> = []
+    /// Threads for readings, beside as many for everything else.
+    static func readers(beside threads: Int) -> Int { max(1, threads / 2) }
 
     init(threads: Int) {
-        freeThreads = threads
+        self.threads = ThreadShares(threads: threads)
+        readers = ThreadShares(threads: Self.readers(beside: threads), mostOfOnePi: 1)
     }
 
-    /// Whether a thread is free and nobody waits for one.
-    var hasRoom: Bool { freeThreads > 0 && inTurn.isEmpty }
+    /// Whether threads of both kinds are free and nobody waits for one.
+    var hasRoom: Bool { threads.hasRoom && readers.hasRoom }
 
     /// Whether nothing is under way and nothing waits.
-    var isIdle: Bool { lines.isEmpty }
+    var isIdle: Bool { threads.isIdle && readers.isIdle }
 
     mutating func add(_ piece: Piece) {
-        if let path = piece.path {
-            guard lines[piece.pi]?.behind[path] == nil else {
-                lines[piece.pi]?.behind[path]?.append(piece)
+        if let file = piece.file {
+            guard behind[file] == nil else {
+                behind[file]?.append(piece)
                 return
             }
-            lines[piece.pi, default: Line()].behind[path] = []
+            behind[file] = []
         }
         makeReady(piece)
     }
 
     /// The next piece that may begin, on a thread that is free.
-    mutating func begin() -> Piece? {
-        guard let index = inTurn.firstIndex(where: { lines[$0]?.threads ?? 0 < freeThreads }),
-            let piece = lines[inTurn[index]]?.ready.popFirst()
-        else { return nil }
-        freeThreads -= 1
-        lines[piece.pi]?.threads += 1
-        inTurn.remove(at: index)
-        if lines[piece.pi]?.ready.isEmpty == false { inTurn.append(piece.pi) }
-        return piece
-    }
+    mutating func begin() -> Piece? { threads.begin() ?? readers.begin() }
 
     /// Its thread is free again.
     mutating func end(_ piece: Piece) {
-        freeThreads += 1
-        lines[piece.pi]?.threads -= 1
-        if let path = piece.path {
-            if let next = lines[piece.pi]?.behind[path]?.popFirst() {
-                makeReady(next)
-            } else {
-                lines[piece.pi]?.behind[path] = nil
-            }
-        }
-        if let line = lines[piece.pi], line.threads == 0, line.ready.isEmpty { lines[piece.pi] = nil }
+        if piece.isReading { readers.end(piece) } else { threads.end(piece) }
+        guard let file = piece.file else { return }
+        if let next = behind[file]?.popFirst() { makeReady(next) } else { behind[file] = nil }
     }
 
     private mutating func makeReady(_ piece: Piece) {
-        lines[piece.pi, default: Line()].ready.append(piece)
-        if lines[piece.pi]?.ready.count == 1 { inTurn.append(piece.pi) }
+        if piece.isReading { readers.add(piece) } else { threads.add(piece) }
     }
 }

@@ -12,33 +12,52 @@ final class CommitQueue: Sendable {
 
     typealias Work = @Sendable () -> Void
 
+    /// What a piece of work that may have to read a large file comes to.
+    enum Outcome: Sendable {
+        case done
+        /// It has to read, and was not to.
+        case hasToRead
+    }
+
     private let pool: NIOThreadPool
     private let lines: Mutex<CommitLines>
     private let signs: SignsOfLife
 
-    /// `signs`: given whenever something is done.
+    /// `threads`: for what is short; half as many more are for readings. `signs`: given whenever something is done.
     init(threads: Int, signs: SignsOfLife = SignsOfLife()) {
-        pool = NIOThreadPool(numberOfThreads: threads)
+        pool = NIOThreadPool(numberOfThreads: threads + CommitLines.readers(beside: threads))
         lines = Mutex(CommitLines(threads: threads))
         self.signs = signs
         pool.start()
     }
 
     func submit(_ key: Key, _ work: @escaping Work) {
-        submit(.init(pi: key.pi, path: key.path, work: work))
+        submit(.init(pi: key.pi, path: key.path, isReading: false, work: work))
     }
 
     /// What concerns no stored file waits for nothing but a thread. `pi`: for whom it is done, if for one.
     func run(for pi: PiName?, _ work: @escaping Work) {
-        submit(.init(pi: pi, path: nil, work: work))
+        submit(.init(pi: pi, path: nil, isReading: false, work: work))
+    }
+
+    /// What seldom has to read is tried without; if it has to, it comes again, `mayRead`, on a thread for that.
+    ///
+    /// `path`: of the stored file that it concerns, if it concerns one.
+    func submit(for pi: PiName, path: UploadPath?, _ work: @escaping @Sendable (_ mayRead: Bool) -> Outcome) {
+        submit(
+            .init(pi: pi, path: path, isReading: false) { [self] in
+                guard work(false) == .hasToRead else { return }
+                submit(.init(pi: pi, path: path, isReading: true) { _ = work(true) })
+            })
     }
 
     private func submit(_ piece: CommitLines.Piece) {
-        let next = lines.withLock { lines in
-            lines.add(piece)
-            return lines.begin()
-        }
-        if let next { start(next) }
+        lines.withLock { $0.add(piece) }
+        startAll()
+    }
+
+    private func startAll() {
+        while let next = lines.withLock({ $0.begin() }) { start(next) }
     }
 
     private func start(_ piece: CommitLines.Piece) {
@@ -49,14 +68,9 @@ final class CommitQueue: Sendable {
     /// At one piece for each job of the pool: what a piece holds, an upload's turn for one, is held until its job ends.
     private func work(at piece: CommitLines.Piece) {
         piece.work()
-        // One that ends may make way for two: for another Pi's, and for one of its own Pi, which has a thread less now.
-        let (next, further) = lines.withLock { lines in
-            lines.end(piece)
-            return (lines.begin(), lines.begin())
-        }
+        lines.withLock { $0.end(piece) }
         signs.give()
-        if let next { start(next) }
-        if let further { start(further) }
+        startAll()
     }
 
     /// Returns if a thread is free and nobody waits for one, or else as soon as one of them gets on.

@@ -1,3 +1,5 @@
+import Files
+import Glibc
 import HTTPTypes
 import Logging
 import NIOCore
@@ -28,18 +30,21 @@ extension Receiver {
         then started: @escaping @Sendable (Start) -> Void
     ) {
         turns.take(part.key) { turn in
-            commits.run(for: part.key.pi) {
+            commits.submit(for: part.key.pi, path: nil) { mayRead in
                 // What came of it may have to be read: not for nobody.
-                guard channel.isActive else { return }
-                let start = Start { () throws(Refusal) in try open(part, logger, room, turn: turn) }
+                guard channel.isActive else { return .done }
+                let reading = Reading(of: part.offset, isAllowed: mayRead) { channel.isActive }
+                let start = Start { () throws(Refusal) in try open(part, logger, room, turn: turn, reading) }
+                if reading.wasPutOff { return .hasToRead }
                 turn.mayEnd(by: end)
                 channel.eventLoop.execute { started(start) }
+                return .done
             }
         }
     }
 
     private func open(
-        _ part: AdmittedPart, _ logger: Logger, _ room: Admitted, turn: UploadTurn
+        _ part: AdmittedPart, _ logger: Logger, _ room: Admitted, turn: UploadTurn, _ reading: Reading
     ) throws(Refusal) -> any UploadBody {
         let status = try status(of: part.key)
         let left = status.file.size - status.offset
@@ -57,11 +62,14 @@ extension Receiver {
         // What comes counts when it comes, the file when it is whole.
         let charge = try quota.charge(part.key.pi, files: part.isLast ? 1 : 0, size: part.size, now: now)
         do throws(StoreError) {
-            if let partial = try store.partials.open(part.key, room: part.size, lease: turn) {
+            if let partial = try store.partials.open(
+                part.key, room: part.size, lease: turn, while: { reading.mayGoOn })
+            {
                 return PartUpload(
                     part, partial, turn: turn, room: room, charge: charge, receiver: self, logger: logger)
             }
         } catch {
+            if case .failed(let failure) = error, failure.code == ECANCELED { throw .noLongerAwaited }
             throw refusal(for: error, status.file)
         }
         throw Refusal.noSuchUpload
@@ -82,10 +90,6 @@ extension Receiver {
 }
 
 extension Receiver {
-    /// Bytes. A connection whose client has closed its direction may still wait for an answer, as TCP and TLS allow; but it may as
-    /// well be nobody's any more, which looks the same. So much, of which the reading takes less than a second, is read for it.
-    static let mostReadForHalfClosed: Int64 = 64 << 20
-
     /// Answers a request about an upload in parts, on the event loop of `channel`, when no older one works at it any more.
     /// `isHalfClosed`: whether the client says nothing more.
     func answer(
@@ -99,13 +103,16 @@ extension Receiver {
             }
             switch question {
             case .announce(let file, let context):
-                commits.submit(.init(file)) {
+                commits.submit(for: file.pi, path: file.path) { mayRead in
                     // A stored file may have to be read: not for nobody.
-                    guard channel.isActive else { return }
-                    let isWanted = {
-                        channel.isActive && (file.size <= Self.mostReadForHalfClosed || !isHalfClosed())
+                    guard channel.isActive else { return .done }
+                    let reading = Reading(of: file.size, isAllowed: mayRead) {
+                        channel.isActive && (file.size <= Reading.mostForHalfClosed || !isHalfClosed())
                     }
-                    respond(announce(file, context, credentials, logger, while: isWanted))
+                    let response = announce(file, context, credentials, logger, reading)
+                    if reading.wasPutOff { return .hasToRead }
+                    respond(response)
+                    return .done
                 }
             case .status(let key):
                 commits.run(for: key.pi) { respond(state(of: key, logger)) }
@@ -117,14 +124,23 @@ extension Receiver {
 
     private func announce(
         _ file: AnnouncedFile, _ context: ReceiptSignature.Context, _ credentials: Credentials, _ logger: Logger,
-        while isWanted: () -> Bool
+        _ reading: Reading
     ) -> Response {
         let began = ContinuousClock.now
         return response(about: file, logger) {
             let receipt = signer(AdmittedUpload(file: file, context: context), credentials)
-            if let signed = try store.acknowledge(file, while: isWanted, receipt: receipt) {
-                try? store.partials.remove(PartialKey(file))
-                return stored(signed, logger, since: began).with(offset: file.size, isComplete: true)
+            do {
+                if let signed = try store.acknowledge(file, while: { reading.mayGoOn }, receipt: receipt) {
+                    try? store.partials.remove(PartialKey(file))
+                    return stored(signed, logger, since: began).with(offset: file.size, isComplete: true)
+                }
+            } catch StoreError.failed(let failure) where failure.code == ECANCELED {
+                if !reading.wasPutOff {
+                    refusals.log(
+                        .notice, "sender left while its stored file was read", of: file.pi,
+                        ["path": "\(file.path)", "size": .stringConvertible(file.size)], to: logger)
+                }
+                return Response(.noLongerAwaited, pi: file.pi)
             }
             try checkQuota(file, offset: store.partials.status(of: PartialKey(file))?.offset ?? 0)
             var response = response(201, try store.partials.create(file))

@@ -78,12 +78,7 @@ struct Receiver: Sendable {
 
     /// What `work` with the store comes to, off the event loop.
     func response(about file: AnnouncedFile, _ logger: Logger, _ work: () throws -> Response) -> Response {
-        do { return try work() } catch StoreError.failed(let failure) where failure.code == ECANCELED {
-            refusals.log(
-                .notice, "sender left while its stored file was read", of: file.pi,
-                ["path": "\(file.path)", "size": .stringConvertible(file.size)], to: logger)
-            return Response(.noLongerAwaited, pi: file.pi)
-        } catch let error as StoreError {
+        do { return try work() } catch let error as StoreError {
             return response(to: refusal(for: error, file), file.pi, logger)
         } catch let refusal as Refusal {
             return response(to: refusal, file.pi, logger)

@@ -73,9 +73,10 @@ package final class Partials: Sendable {
     /// behind the durable bytes is cut off, and what they hash to is found out by reading them, unless this process knows
     /// and nobody else has touched them since.
     ///
-    /// `lease`: held until nobody works at the upload any more.
+    /// `lease`: held until nobody works at the upload any more. Throws `failed` with ECANCELED if `isWanted` says no while it is
+    /// read.
     package func open(
-        _ key: PartialKey, room: Int64, lease: any AnyObject & Sendable
+        _ key: PartialKey, room: Int64, lease: any AnyObject & Sendable, while isWanted: () -> Bool = { true }
     ) throws(StoreError) -> PartialUpload? {
         claim(key)
         var partial: PartialUpload?
@@ -88,7 +89,7 @@ package final class Partials: Sendable {
             // Before it is read: what is refused costs no reading.
             try reservations.reserve(room, for: key.pi)
             defer { if partial == nil { reservations.release(room, for: key.pi) } }
-            let hash = try hash(of: key, cutting: data, to: note.entry.offset)
+            let hash = try hash(of: key, cutting: data, to: note.entry.offset, while: isWanted)
             try data.seek(to: note.entry.offset)
             partial = PartialUpload(
                 note.file, content: temporaries.keeping(data, named: key.dataPath, below: tree.root), hash: hash,
@@ -158,13 +159,14 @@ extension Partials {
     }
 
     private func hash(
-        of key: PartialKey, cutting data: FileDescriptor, to offset: Int64
+        of key: PartialKey, cutting data: FileDescriptor, to offset: Int64, while isWanted: () -> Bool
     ) throws(SystemCallError) -> RunningHash {
         let known = hashes.hash(of: key, at: offset, try data.status())
         try data.truncate(to: offset)
         // That changed its times. Not looked at after the reading: what somebody writes meanwhile is to be noticed.
         let status = try data.status()
-        let hash = if let known { known } else { try RunningHash(reading: data, progress: reading) }
+        let hash =
+            if let known { known } else { try RunningHash(reading: data, progress: reading, while: isWanted) }
         hashes.keep(hash, of: key, status)
         return hash
     }

@@ -14,9 +14,10 @@ final class RunningHash: Sendable {
         self.offset = offset
     }
 
-    /// Reads all of `file` from its start. `progress`: told of bytes as they are read; ends the reading if it throws.
+    /// Reads all of `file` from its start. `progress`: told of bytes as they are read. Throws ECANCELED as soon as it is not
+    /// wanted, if need be before anything is read.
     convenience init(
-        reading file: FileDescriptor, progress: (Int) throws(SystemCallError) -> Void
+        reading file: FileDescriptor, progress: ReadObserver, while isWanted: () -> Bool
     ) throws(SystemCallError) {
         try file.seek(to: 0)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
@@ -24,11 +25,12 @@ final class RunningHash: Sendable {
         var hash = SHA256()
         var offset: Int64 = 0
         while true {
+            guard isWanted() else { throw SystemCallError("read", file.path, code: ECANCELED) }
             let count = try file.read(into: buffer)
             if count == 0 { break }
             hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += Int64(count)
-            try progress(count)
+            progress(count)
         }
         self.init(hash, offset: offset)
     }

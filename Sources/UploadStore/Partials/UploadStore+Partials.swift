@@ -56,18 +56,11 @@ extension UploadStore {
             guard let current = try StoredFile(place.name, in: folder),
                 let held = try held(
                     place, in: folder, current, digest: file.digest, size: file.size,
-                    digestOf: { try digest(of: $0, while: isWanted) })
+                    digestOf: { try knownDigests.digest(of: $0, progress: reading, while: isWanted) })
             else { return nil }
             return try acknowledge(held, file.digest, receipt)
         } catch let error as SystemCallError {
             throw StoreError(error)
-        }
-    }
-
-    private func digest(of stored: StoredFile, while isWanted: () -> Bool) throws(SystemCallError) -> SHA256Digest {
-        try knownDigests.digest(of: stored) { (count) throws(SystemCallError) in
-            reading(count)
-            guard isWanted() else { throw SystemCallError("read", stored.file.path, code: ECANCELED) }
         }
     }
 
