@@ -16,7 +16,7 @@ final class KnownDigests: Sendable {
     }
 
     private let known = Mutex<[FileStamp: Known]>([:])
-    private let clock: @Sendable () -> Int64
+    private let readings: Readings
 
     /// In seconds: damage that the disk does is noticed after that.
     private static let lifetime: Int64 = 3600
@@ -24,19 +24,18 @@ final class KnownDigests: Sendable {
     private static let unsettled: Int64 = 3
     private static let most = 4096
 
-    init(clock: @escaping @Sendable () -> Int64) {
-        self.clock = clock
+    init(_ readings: Readings) {
+        self.readings = readings
     }
 
-    /// If it has to be read, that is as `RunningHash` does it.
-    func digest(
-        of file: StoredFile, progress: ReadObserver, while isWanted: () -> Bool
-    ) throws(SystemCallError) -> SHA256Digest {
-        let (stamp, now) = (FileStamp(file.status), clock())
+    /// Throws ECANCELED if the file has to be read, and that is not wanted any more.
+    func digest(of file: StoredFile, while isWanted: () -> Bool) throws(SystemCallError) -> SHA256Digest {
+        let (stamp, now) = (FileStamp(file.status), readings.clock())
         if let known = known.withLock({ $0[stamp] }), (0..<Self.lifetime).contains(now - known.time) {
             return known.digest
         }
-        let digest = try file.digest(progress: progress, while: isWanted)
+        let reading = try readings.hash(of: file.file, file.status, while: isWanted)
+        let digest = reading.hash.copy.finish()
         guard now - Int64(file.status.st_ctim.tv_sec) >= Self.unsettled, FileStamp(try file.file.status()) == stamp
         else {
             return digest
@@ -46,7 +45,7 @@ final class KnownDigests: Sendable {
             if known.count >= Self.most, let oldest = known.min(by: { $0.value.time < $1.value.time })?.key {
                 known[oldest] = nil
             }
-            known[stamp] = Known(digest: digest, time: now)
+            known[stamp] = Known(digest: digest, time: reading.began)
         }
         return digest
     }

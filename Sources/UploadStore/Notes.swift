@@ -126,7 +126,7 @@ final class Notes: Sendable {
     /// What has the name of a folder or file that the store keeps for itself, if that is why a call failed.
     static func obstacle(_ error: SystemCallError) -> PathConflict? {
         let names = error.path.split(separator: "/")
-        guard [ENOTDIR, EISDIR, ELOOP].contains(error.code), names.contains(Substring(name)) else { return nil }
+        guard [ENOTDIR, EISDIR, ELOOP, ENXIO].contains(error.code), names.contains(Substring(name)) else { return nil }
         return PathConflict(path: error.path, wanted: error.code == ENOTDIR ? .folder : .file)
     }
 

@@ -29,11 +29,9 @@ struct StoredFile {
         }
     }
 
-    /// Reads all of it, as `RunningHash` does.
-    func digest(
-        progress: ReadObserver, while isWanted: () -> Bool = { true }
-    ) throws(SystemCallError) -> SHA256Digest {
-        try RunningHash(reading: file, progress: progress, while: isWanted).copy.finish()
+    /// Reads all of it. `progress`: told of bytes as they are read.
+    func digest(progress: ReadObserver) throws(SystemCallError) -> SHA256Digest {
+        try RunningHash.reading(file, progress: progress).hash.copy.finish()
     }
 }
 

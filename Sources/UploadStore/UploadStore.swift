@@ -57,10 +57,11 @@ package final class UploadStore: Sendable {
             replacements = Replacements(
                 in: notes, tree: tree, temporaries: temporaries, reading: reading, observe: observe)
             reservations = SpaceReservations(of: root.file, keepingFree: keptFree)
+            let readings = Readings(progress: reading, clock: clock)
             partials = Partials(
-                tree: tree, temporaries: temporaries, reservations: reservations, limits: limits, clock: clock,
-                reading: reading, warn: warn, observe: observe)
-            knownDigests = KnownDigests(clock: clock)
+                tree: tree, temporaries: temporaries, reservations: reservations, limits: limits,
+                readings: readings, warn: warn, observe: observe)
+            knownDigests = KnownDigests(readings)
             self.certificates = certificates
             self.reading = reading
             self.observe = observe

@@ -8,7 +8,7 @@ struct CommitLinesTests {
     private func piece(_ pi: Int, _ path: Int? = nil, isReading: Bool = false) throws -> CommitLines.Piece {
         .init(
             pi: PiName("pi-\(pi)"), path: try path.map { try UploadPath(segments: ["\($0)"]) }, isReading: isReading,
-            work: {})
+            work: { _ in .done })
     }
 
     /// Whether nothing more may begin.
@@ -115,6 +115,42 @@ struct CommitLinesTests {
             return ended.pi
         }
         #expect(order == [1, 9, 10, 1].map { PiName("pi-\($0)") })
+    }
+
+    @Test("read by turns: what was put off goes on before all else of its Pi, after the others had theirs")
+    func readByTurns() throws {
+        var lines = CommitLines(threads: 2)
+        for pi in 1...3 { for path in 1...2 { lines.add(try piece(pi, path, isReading: true)) } }
+        let order = try (1...7).map { _ in
+            let begun = lines.begin()
+            let piece = try #require(begun)
+            #expect(isSaturated(lines))
+            lines.putOff(piece)
+            return "\(try #require(piece.pi)) \(try #require(piece.path))"
+        }
+        #expect(order == ["pi-1 1", "pi-2 1", "pi-3 1", "pi-1 1", "pi-2 1", "pi-3 1", "pi-1 1"])
+        for expected in ["pi-2 1", "pi-3 1", "pi-1 1", "pi-2 2", "pi-3 2", "pi-1 2"] {
+            let begun = lines.begin()
+            let piece = try #require(begun)
+            #expect("\(try #require(piece.pi)) \(try #require(piece.path))" == expected)
+            lines.end(piece)
+        }
+        #expect(lines.isIdle)
+    }
+
+    @Test("go on with what was put off before others of its file")
+    func keepOrderOfWhatIsPutOff() throws {
+        var lines = CommitLines(threads: 4)
+        lines.add(try piece(1, 7))
+        lines.add(try piece(1, 7))
+        let begun = lines.begin()
+        lines.putOff(try #require(begun))
+        let again = lines.begin()
+        #expect(again?.isReading == true)
+        #expect(isSaturated(lines))
+        lines.end(try #require(again))
+        let next = lines.begin()
+        #expect(next?.isReading == false)
     }
 
     @Test("take what is about one file in its order, whether it reads or not")

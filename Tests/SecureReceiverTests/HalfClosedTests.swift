@@ -48,7 +48,7 @@ struct HalfClosedTests {
                 #expect(try client.isClosedByServer())
             }
             let lines = receiver.log.lines
-            #expect(lines.count { $0.hasPrefix("notice sender left while its stored file was read") } == 2)
+            #expect(lines.count { $0.hasPrefix("notice nobody waits any more for the reading of a stored file") } == 2)
             #expect(!lines.contains { $0.contains("storage-failed") })
         }
     }

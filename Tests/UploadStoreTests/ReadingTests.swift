@@ -98,19 +98,67 @@ struct ReadingTests {
         for _ in 1...2 { #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000)) }
     }
 
-    @Test("no further when nobody wants to know any more, and nothing is known by that")
+    @Test(
+        "no further when nobody wants to know any more; asked again, from there on, unless it changed or an hour has gone"
+    )
     func isReadWhileWanted() throws {
         let lab = try Lab()
         try lab.store.put(Self.content, Self.path)
         let file = try UploadStore.announced(Self.content, Self.path)
-        #expect {
-            try lab.store.acknowledge(
-                file, while: { lab.read < 300_000 }, receipt: { try signReceipt(for: file, result: $0) })
-        } throws: {
-            if case StoreError.failed(let failure) = $0 { failure.code == ECANCELED } else { false }
+        func readSome() throws -> Int {
+            let before = lab.read
+            #expect {
+                try lab.store.acknowledge(
+                    file, while: { lab.read == before }, receipt: { try signReceipt(for: file, result: $0) })
+            } throws: {
+                if case StoreError.failed(let failure) = $0 { failure.code == ECANCELED } else { false }
+            }
+            return lab.read - before
         }
-        #expect((300_000..<1_000_000).contains(lab.read))
+        let piece = try readSome()
+        #expect((1..<500_000).contains(piece))
+        #expect(try readSome() == piece)
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000 - 2 * piece))
+        lab.setClock { $0 + 3600 }
+
+        _ = try readSome()
+        lab.setClock { $0 + 3600 }
         #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
+
+        lab.setClock { $0 + 3600 }
+        _ = try readSome()
+        try lab.write([2], at: 0)
+        #expect(try lab.announce(Self.content) == (nil, 1_000_000))
+    }
+
+    @Test("and one that comes in parts from there on, too, where its reading was put off")
+    func isReadOnInParts() throws {
+        let folder = try TemporaryFolder()
+        let file = try UploadStore.announced(Self.content, Self.path)
+        do {
+            let lab = try Lab(in: folder)
+            _ = try lab.store.partials.create(file)
+            _ = try lab.store.send(Self.content, of: file, upTo: 600_000)
+        }
+        // As a power cut may leave it.
+        let partials = folder("received_files/.receiver/partials/pi-01")
+        let bytes = URL(fileURLWithPath: "\(partials)/\(PartialKey(file).id.hex)")
+        let handle = try FileHandle(forUpdating: bytes)
+        try handle.seekToEnd()
+        try handle.write(contentsOf: [1, 2, 3])
+        try handle.close()
+        let lab = try Lab(in: folder)
+        for _ in 1...2 {
+            let before = lab.read
+            #expect(throws: StoreError.self) {
+                try lab.store.partials.open(
+                    PartialKey(file), room: 1, lease: Lease(), while: { lab.read == before })
+            }
+            #expect(lab.read > before)
+        }
+        #expect(lab.read < 600_000)
+        #expect(try lab.store.complete(Self.content, of: file) == .created)
+        #expect(lab.read == 600_000)
     }
 
     @Test("each time that all of it is sent again")

@@ -3,8 +3,8 @@ import UploadProtocol
 
 /// What waits for a thread, and which piece is next. Of one file the pieces come one after the other.
 ///
-/// What reads files that may be of many GiB has threads of its own, of which a Pi gets one: nobody's upload waits for readings of
-/// others, however many Pis want them.
+/// What reads files that may be of many GiB has threads of its own, of which a Pi gets one: no other upload waits for readings,
+/// however many Pis want them. Those read in turn, some of a file each time.
 struct CommitLines {
     struct Piece {
         /// `nil`: the receiver's own.
@@ -12,8 +12,8 @@ struct CommitLines {
         /// Of the file that it is about, if its order counts.
         let path: UploadPath?
         /// Whether it may take as long as the disk needs for a large file.
-        let isReading: Bool
-        let work: CommitQueue.Work
+        var isReading: Bool
+        let work: CommitQueue.ReadingWork
 
         var file: CommitQueue.Key? {
             guard let pi, let path else { return nil }
@@ -59,6 +59,15 @@ struct CommitLines {
         if piece.isReading { readers.end(piece) } else { threads.end(piece) }
         guard let file = piece.file else { return }
         if let next = behind[file]?.popFirst() { makeReady(next) } else { behind[file] = nil }
+    }
+
+    /// Its thread is free again, and it comes again, to read: those of its file that wait go on waiting.
+    mutating func putOff(_ piece: Piece) {
+        if piece.isReading { return readers.putOff(piece) }
+        threads.end(piece)
+        var reading = piece
+        reading.isReading = true
+        makeReady(reading)
     }
 
     private mutating func makeReady(_ piece: Piece) {

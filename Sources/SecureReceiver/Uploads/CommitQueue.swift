@@ -11,11 +11,12 @@ final class CommitQueue: Sendable {
     }
 
     typealias Work = @Sendable () -> Void
+    /// Work that may have to read a large file.
+    typealias ReadingWork = @Sendable (_ mayRead: Bool) -> Outcome
 
-    /// What a piece of work that may have to read a large file comes to.
     enum Outcome: Sendable {
         case done
-        /// It has to read, and was not to.
+        /// It has to read, or to read more than its turn was for: it is to come again.
         case hasToRead
     }
 
@@ -32,23 +33,25 @@ final class CommitQueue: Sendable {
     }
 
     func submit(_ key: Key, _ work: @escaping Work) {
-        submit(.init(pi: key.pi, path: key.path, isReading: false, work: work))
+        submit(for: key.pi, path: key.path) { _ in
+            work()
+            return .done
+        }
     }
 
     /// What concerns no stored file waits for nothing but a thread. `pi`: for whom it is done, if for one.
     func run(for pi: PiName?, _ work: @escaping Work) {
-        submit(.init(pi: pi, path: nil, isReading: false, work: work))
+        submit(for: pi, path: nil) { _ in
+            work()
+            return .done
+        }
     }
 
-    /// What seldom has to read is tried without; if it has to, it comes again, `mayRead`, on a thread for that.
+    /// What seldom has to read is tried without; if it has to, it comes again, as often as it says so, when it may.
     ///
     /// `path`: of the stored file that it concerns, if it concerns one.
-    func submit(for pi: PiName, path: UploadPath?, _ work: @escaping @Sendable (_ mayRead: Bool) -> Outcome) {
-        submit(
-            .init(pi: pi, path: path, isReading: false) { [self] in
-                guard work(false) == .hasToRead else { return }
-                submit(.init(pi: pi, path: path, isReading: true) { _ = work(true) })
-            })
+    func submit(for pi: PiName?, path: UploadPath?, _ work: @escaping ReadingWork) {
+        submit(.init(pi: pi, path: path, isReading: false, work: work))
     }
 
     private func submit(_ piece: CommitLines.Piece) {
@@ -67,8 +70,13 @@ final class CommitQueue: Sendable {
 
     /// At one piece for each job of the pool: what a piece holds, an upload's turn for one, is held until its job ends.
     private func work(at piece: CommitLines.Piece) {
-        piece.work()
-        lines.withLock { $0.end(piece) }
+        let outcome = piece.work(piece.isReading)
+        lines.withLock { lines in
+            switch outcome {
+            case .done: lines.end(piece)
+            case .hasToRead: lines.putOff(piece)
+            }
+        }
         signs.give()
         startAll()
     }

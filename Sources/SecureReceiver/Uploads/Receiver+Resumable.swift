@@ -33,7 +33,7 @@ extension Receiver {
             commits.submit(for: part.key.pi, path: nil) { mayRead in
                 // What came of it may have to be read: not for nobody.
                 guard channel.isActive else { return .done }
-                let reading = Reading(of: part.offset, isAllowed: mayRead) { channel.isActive }
+                let reading = Reading(of: part.offset, mayRead: mayRead) { channel.isActive }
                 let start = Start { () throws(Refusal) in try open(part, logger, room, turn: turn, reading) }
                 if reading.wasPutOff { return .hasToRead }
                 turn.mayEnd(by: end)
@@ -63,7 +63,7 @@ extension Receiver {
         let charge = try quota.charge(part.key.pi, files: part.isLast ? 1 : 0, size: part.size, now: now)
         do throws(StoreError) {
             if let partial = try store.partials.open(
-                part.key, room: part.size, lease: turn, while: { reading.mayGoOn })
+                part.key, room: part.size, lease: turn, while: reading.mayGoOn)
             {
                 return PartUpload(
                     part, partial, turn: turn, room: room, charge: charge, receiver: self, logger: logger)
@@ -106,7 +106,7 @@ extension Receiver {
                 commits.submit(for: file.pi, path: file.path) { mayRead in
                     // A stored file may have to be read: not for nobody.
                     guard channel.isActive else { return .done }
-                    let reading = Reading(of: file.size, isAllowed: mayRead) {
+                    let reading = Reading(of: file.size, mayRead: mayRead) {
                         channel.isActive && (file.size <= Reading.mostForHalfClosed || !isHalfClosed())
                     }
                     let response = announce(file, context, credentials, logger, reading)
@@ -130,14 +130,14 @@ extension Receiver {
         return response(about: file, logger) {
             let receipt = signer(AdmittedUpload(file: file, context: context), credentials)
             do {
-                if let signed = try store.acknowledge(file, while: { reading.mayGoOn }, receipt: receipt) {
+                if let signed = try store.acknowledge(file, while: reading.mayGoOn, receipt: receipt) {
                     try? store.partials.remove(PartialKey(file))
                     return stored(signed, logger, since: began).with(offset: file.size, isComplete: true)
                 }
             } catch StoreError.failed(let failure) where failure.code == ECANCELED {
                 if !reading.wasPutOff {
                     refusals.log(
-                        .notice, "sender left while its stored file was read", of: file.pi,
+                        .notice, "nobody waits any more for the reading of a stored file", of: file.pi,
                         ["path": "\(file.path)", "size": .stringConvertible(file.size)], to: logger)
                 }
                 return Response(.noLongerAwaited, pi: file.pi)

@@ -46,6 +46,13 @@ struct ThreadShares {
         return piece
     }
 
+    /// Its thread is free again, for who is next; when its Pi's turn comes, it goes on before all else of that Pi.
+    mutating func putOff(_ piece: CommitLines.Piece) {
+        lines[piece.pi]?.ready.prepend(piece)
+        if lines[piece.pi]?.ready.count == 1 { inTurn.append(piece.pi) }
+        end(piece)
+    }
+
     /// Its thread is free again.
     mutating func end(_ piece: CommitLines.Piece) {
         freeThreads += 1

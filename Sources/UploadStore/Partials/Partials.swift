@@ -14,29 +14,27 @@ package final class Partials: Sendable {
     let observe: StepObserver
     private let temporaries: TemporaryFiles
     private let reservations: SpaceReservations
-    private let clock: @Sendable () -> Int64
-    private let reading: ReadObserver
+    private let readings: Readings
     private let warn: @Sendable (StoreWarning) -> Void
     /// Neither swept nor pushed out.
     private let inUse = Mutex<Set<PartialKey>>([])
 
     init(
         tree: FolderTree, temporaries: TemporaryFiles, reservations: SpaceReservations, limits: PartialLimits,
-        clock: @escaping @Sendable () -> Int64, reading: @escaping ReadObserver,
+        readings: Readings,
         warn: @escaping @Sendable (StoreWarning) -> Void, observe: @escaping StepObserver
     ) {
         self.tree = tree
         self.temporaries = temporaries
         self.reservations = reservations
         self.limits = limits
-        self.clock = clock
-        self.reading = reading
+        self.readings = readings
         self.warn = warn
         self.observe = observe
     }
 
     /// Seconds since 1970.
-    var now: Int64 { clock() }
+    var now: Int64 { readings.clock() }
 
     /// Begins a new upload, or finds what has come of it. Throws `insufficientSpace` if there is no room for the rest; none is
     /// reserved.
@@ -162,11 +160,11 @@ extension Partials {
         of key: PartialKey, cutting data: FileDescriptor, to offset: Int64, while isWanted: () -> Bool
     ) throws(SystemCallError) -> RunningHash {
         let known = hashes.hash(of: key, at: offset, try data.status())
-        try data.truncate(to: offset)
-        // That changed its times. Not looked at after the reading: what somebody writes meanwhile is to be noticed.
+        // Which changes its times, and would make a reading begin anew.
+        if try data.status().st_size != offset { try data.truncate(to: offset) }
+        // Not looked at after the reading: what somebody writes meanwhile is to be noticed.
         let status = try data.status()
-        let hash =
-            if let known { known } else { try RunningHash(reading: data, progress: reading, while: isWanted) }
+        let hash = if let known { known } else { try readings.hash(of: data, status, while: isWanted).hash }
         hashes.keep(hash, of: key, status)
         return hash
     }

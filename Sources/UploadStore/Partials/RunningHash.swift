@@ -14,25 +14,26 @@ final class RunningHash: Sendable {
         self.offset = offset
     }
 
-    /// Reads all of `file` from its start. `progress`: told of bytes as they are read. Throws ECANCELED as soon as it is not
-    /// wanted, if need be before anything is read.
-    convenience init(
-        reading file: FileDescriptor, progress: ReadObserver, while isWanted: () -> Bool
-    ) throws(SystemCallError) {
-        try file.seek(to: 0)
+    /// Reads `file` from where `earlier` got to, if that is there, until its end, or as long as it is wanted: perhaps nothing.
+    /// `progress`: told of bytes as they are read.
+    static func reading(
+        _ file: FileDescriptor, after earlier: RunningHash? = nil, progress: ReadObserver,
+        while isWanted: () -> Bool = { true }
+    ) throws(SystemCallError) -> (hash: RunningHash, isWhole: Bool) {
+        var hash = earlier?.copy ?? SHA256()
+        var offset = earlier?.offset ?? 0
+        try file.seek(to: offset)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
         defer { buffer.deallocate() }
-        var hash = SHA256()
-        var offset: Int64 = 0
-        while true {
-            guard isWanted() else { throw SystemCallError("read", file.path, code: ECANCELED) }
+        var isWhole = false
+        while !isWhole, isWanted() {
             let count = try file.read(into: buffer)
-            if count == 0 { break }
+            isWhole = count == 0
             hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += Int64(count)
-            progress(count)
+            if count > 0 { progress(count) }
         }
-        self.init(hash, offset: offset)
+        return (RunningHash(hash, offset: offset), isWhole)
     }
 
     var copy: SHA256 { hash.copy() }

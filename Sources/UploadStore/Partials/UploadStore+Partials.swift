@@ -56,7 +56,7 @@ extension UploadStore {
             guard let current = try StoredFile(place.name, in: folder),
                 let held = try held(
                     place, in: folder, current, digest: file.digest, size: file.size,
-                    digestOf: { try knownDigests.digest(of: $0, progress: reading, while: isWanted) })
+                    digestOf: { try knownDigests.digest(of: $0, while: isWanted) })
             else { return nil }
             return try acknowledge(held, file.digest, receipt)
         } catch let error as SystemCallError {
