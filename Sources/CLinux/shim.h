@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -100,6 +101,11 @@ static inline int linux_is_pinned(int file) {
     memset(&status, 0, sizeof status);
     if (syscall(SYS_statx, file, "", 0x1000 /* AT_EMPTY_PATH */, 0, &status) != 0) return 0;
     return (status.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) != 0;
+}
+
+// eventfd(2): a descriptor with which one thread wakes another.
+static inline int linux_event(void) {
+    return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
 
 // inotify(7): a descriptor that tells of changes in folders.

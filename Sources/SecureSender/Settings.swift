@@ -12,6 +12,9 @@ struct SenderSettings: Sendable {
     /// Bytes that wait for the socket. The default is 128 KiB: a signature is made when its head joins them and has to
     /// arrive within minutes, on a link of 16 kbit/s too.
     var mostUnsentBytes = 128 << 10
+    /// Files that the receiver has and that are still to be moved, beyond which no more are sent. The default is 512: a second's, of
+    /// a slow card. Without power they are sent again.
+    var mostUnmoved = 512
     /// Bytes of the next file that are hashed before the connection is looked after again. The default is 256 KiB.
     var hashedAtATime = 256 << 10
     /// Bytes a second that go out; `nil`, the default: as many as the network takes.

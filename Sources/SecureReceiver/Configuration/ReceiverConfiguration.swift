@@ -29,7 +29,8 @@ struct ReceiverConfiguration: Sendable {
     /// command takes a quarter of the limit that there is. What a connection has already read when the number is reached
     /// comes on top.
     var uploadsUnderWay = 256
-    /// Threads that sync files: the file system groups the syncs that wait at the same time. The default is 16.
+    /// Threads that sync files: the file system groups the syncs that wait at the same time. The default is 16; the command takes
+    /// 64, or fewer where the limit of descriptors is low.
     var syncThreads = 16
     /// Seconds for which a stopping receiver waits for what is under way. The default is 30.
     var drainSeconds: Int64 = 30

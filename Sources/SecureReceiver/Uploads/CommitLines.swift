@@ -26,8 +26,8 @@ struct CommitLines {
     /// Behind each file that a piece is about, those that wait for that one.
     private var behind: [CommitQueue.Key: CircularBuffer<Piece>] = [:]
 
-    /// Threads for readings, beside as many for everything else.
-    static func readers(beside threads: Int) -> Int { max(1, threads / 2) }
+    /// Threads for readings, beside as many for everything else. More would only make a disk seek.
+    static func readers(beside threads: Int) -> Int { max(1, min(8, threads / 2)) }
 
     init(threads: Int) {
         self.threads = ThreadShares(threads: threads)

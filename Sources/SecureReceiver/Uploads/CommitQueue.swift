@@ -24,7 +24,7 @@ final class CommitQueue: Sendable {
     private let lines: Mutex<CommitLines>
     private let signs: SignsOfLife
 
-    /// `threads`: for what is short; half as many more are for readings. `signs`: given whenever something is done.
+    /// `threads`: for what is short; further ones are for readings. `signs`: given whenever something is done.
     init(threads: Int, signs: SignsOfLife = SignsOfLife()) {
         pool = NIOThreadPool(numberOfThreads: threads + CommitLines.readers(beside: threads))
         lines = Mutex(CommitLines(threads: threads))

@@ -103,20 +103,17 @@ final class SecureChannel {
         takeCiphertext()
     }
 
-    /// Writes what the socket takes now, and returns how many bytes that are.
-    func push() -> Int { flush() }
-
-    /// Writes what the socket takes, waits until it can be read or written, at most `time`, and reads once.
+    /// Writes what the socket takes, waits until it can be read or written or `other` can be read, at most `time`, and reads once.
     /// `hasMore`: whether the caller has more to send as soon as the socket takes it.
-    func exchange(waiting time: Duration, hasMore: Bool) -> Activity {
+    func exchange(waiting time: Duration, hasMore: Bool, or other: FileDescriptor? = nil) -> Activity {
         var activity = Activity()
         activity.sent = flush()
         let pause = unsentCount > 0 ? limit?.wait ?? .zero : .zero
         if pause > .zero {
             // The socket may be writable all the time.
-            wait(until: .now + min(time, pause), forWriting: false)
+            wait(until: .now + min(time, pause), forWriting: false, or: other)
         } else {
-            wait(until: .now + time, forWriting: hasMore || unsentCount > 0)
+            wait(until: .now + time, forWriting: hasMore || unsentCount > 0, or: other)
         }
         activity.sent += flush()
         let end = takeFromSocket()
@@ -133,12 +130,16 @@ final class SecureChannel {
 }
 
 extension SecureChannel {
-    private func wait(until deadline: Uptime, forWriting: Bool) {
+    private func wait(until deadline: Uptime, forWriting: Bool, or other: FileDescriptor? = nil) {
         var events = Int16(POLLIN)
         if forWriting, writeFailure == nil { events |= Int16(POLLOUT) }
-        var event = pollfd(fd: socket.number, events: events, revents: 0)
+        // poll(2) ignores negative numbers.
+        var waited = [
+            pollfd(fd: socket.number, events: events, revents: 0),
+            pollfd(fd: other?.number ?? -1, events: Int16(POLLIN), revents: 0),
+        ]
         // A signal ends the wait early; the caller comes again.
-        _ = poll(&event, 1, (deadline - .now).milliseconds)
+        _ = poll(&waited, 2, (deadline - .now).milliseconds)
     }
 
     private func takeCiphertext() {

@@ -31,14 +31,16 @@ extension SendRun {
         fail(file, reason: reason, hint: hint)
     }
 
-    /// Moves what the receiver has acknowledged, and tells of it. `certificateEnd`: of the receiver's, in seconds since 1970.
+    /// Has moved what the receiver has acknowledged, and tells of what is moved by now. `certificateEnd`: of the receiver's, in
+    /// seconds since 1970.
     func settle(certificateEnd: Int64) {
-        guard !acknowledged.isEmpty else { return }
-        let batch = acknowledged
+        mover?.move(acknowledged)
         acknowledged = []
-        for (acknowledged, outcome) in zip(batch, sentFiles.move(batch)) {
+        let moved = mover?.takeMoved() ?? []
+        for moved in moved {
+            let acknowledged = moved.acknowledged
             let path = acknowledged.file.path
-            switch outcome {
+            switch moved.outcome {
             case .moved(let name):
                 sentCount += 1
                 report(
@@ -51,10 +53,23 @@ extension SendRun {
                 fail(path, reason: "the receiver has it, but it could not be moved: \(error)", hint: nil)
             }
         }
-        guard let time = batch.last?.receipt.parameters.created else { return }
+        guard let time = moved.last?.acknowledged.receipt.parameters.created else { return }
         lastReceipt = (time, certificateEnd)
         warnOfCertificates(receiver: certificateEnd, time: time)
     }
+
+    /// The same, until all is moved: no more will come.
+    func settleAll(certificateEnd: Int64) {
+        settle(certificateEnd: certificateEnd)
+        mover?.hurry()
+        while let mover, mover.count > 0 {
+            mover.wait()
+            settle(certificateEnd: certificateEnd)
+        }
+    }
+
+    /// Files that the receiver has acknowledged, and that were not moved yet.
+    var unmovedCount: Int { acknowledged.count + (mover?.count ?? 0) }
 }
 
 // MARK: - Time

@@ -10,7 +10,9 @@ struct Departure {
 extension SendRun {
     /// Begins the next request, if one is ready and may go.
     func next() -> Departure? {
-        guard end == nil, stopTime == nil, policy.pauseEnd <= .now else { return nil }
+        guard end == nil, stopTime == nil, policy.pauseEnd <= .now, unmovedCount < settings.mostUnmoved else {
+            return nil
+        }
         for lane in turns.order {
             guard let departure = lane == .small ? nextSmall() : nextLarge() else { continue }
             turns.took(lane, bytes: departure.exchange.bodySize)

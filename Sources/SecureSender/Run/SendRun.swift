@@ -9,7 +9,7 @@ final class SendRun {
     let settings: SenderSettings
     let folder: Folder
     let report: (SendEvent) -> Void
-    private(set) var sentFiles: SentFiles
+    let sentFolder: Folder
 
     var clock: SenderClock
     var pipeline: Pipeline
@@ -18,6 +18,8 @@ final class SendRun {
     var inParts: [FileInParts] = []
     /// To be moved.
     var acknowledged: [AcknowledgedFile] = []
+    /// While there is a connection.
+    private(set) var mover: Mover?
     var turns = LaneTurns()
     var reach = LinkReach()
     var partSize: PartSize
@@ -53,7 +55,7 @@ final class SendRun {
         self.folder = folder
         self.report = report
         self.clock = clock
-        sentFiles = SentFiles(source: folder, root: sentFolder)
+        self.sentFolder = sentFolder
         pipeline = Pipeline(settings: settings, isCautious: !clock.isSynchronised)
         queue = FileQueue(files, folder: folder, settings: settings)
         partSize = PartSize(time: settings.partTime, range: settings.partSizes)
@@ -65,7 +67,7 @@ final class SendRun {
         report(.started(files: queue.count, bytes: queue.bytes, receiver: receiver.url, pi: identity.name))
         defer {
             if let lastReceipt {
-                LastReceiptTime(folder: sentFiles.root.path)
+                LastReceiptTime(folder: sentFolder.path)
                     .remember(lastReceipt.time, certificateEnd: lastReceipt.certificateEnd)
             }
         }
@@ -75,7 +77,7 @@ final class SendRun {
             failedCount += rest
             report(.gaveUp(reason: end.reason, files: rest, pause: end.pause))
         }
-        report(.finished(sent: sentCount, waiting: failedCount, folder: sentFiles.root.path))
+        report(.finished(sent: sentCount, waiting: failedCount, folder: sentFolder.path))
         return failedCount == 0 ? .success : .temporaryFailure
     }
 
@@ -114,10 +116,13 @@ extension SendRun {
             return takeFailure("the receiver has no certificate")
         }
         hasConnected = true
-        sentFiles.certificate = channel.peerCertificate
+        mover = Mover(SentFiles(source: folder, root: sentFolder, certificate: channel.peerCertificate))
         report(.connected(cipherSuite: channel.cipherSuite))
         warnOfCertificates(receiver: connection.certificateEnd, time: clock.time(at: .now))
-        defer { settle(certificateEnd: connection.certificateEnd) }
+        defer {
+            settleAll(certificateEnd: connection.certificateEnd)
+            mover = nil
+        }
         switch try connection.serve() {
         case .finished: break
         case .orderly: disconnect(.orderly)

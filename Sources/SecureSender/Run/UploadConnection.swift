@@ -43,11 +43,8 @@ final class UploadConnection {
                 channel.close()
                 return .finished
             }
-            // The network has something to do while files are moved.
-            let sent = channel.push()
             run.settle(certificateEnd: certificateEnd)
-            var activity = channel.exchange(waiting: patience, hasMore: body != nil)
-            activity.sent += sent
+            let activity = channel.exchange(waiting: patience, hasMore: body != nil, or: run.mover?.descriptor)
             if activity.sent > 0 || run.pipeline.unanswered.isEmpty { lastProgress = .now }
             if let ending = try take(activity) { return ending }
             if run.end != nil || run.isStopping() && run.stopTime.map({ $0 <= .now }) == true { return .orderly }

@@ -8,6 +8,9 @@ struct Move {
         case failed(SystemCallError)
     }
 
+    /// With 4, the syncs of 256 receipts take a quarter of the time on an SSD; more help no further.
+    static let syncThreads = 4
+
     let acknowledged: AcknowledgedFile
     /// Where it is and where it goes, and its name there; set with its receipt, and unset once it goes no further.
     var source: Folder?
@@ -45,6 +48,18 @@ extension [Move] {
     mutating func attemptEach(_ step: (inout Move) throws(Move.Obstacle) -> Void) {
         for index in indices {
             do throws(Move.Obstacle) { try step(&self[index]) } catch { self[index].fail(error) }
+        }
+    }
+
+    /// Makes the receipts durable, which nobody sees yet.
+    mutating func synchronizeReceipts() {
+        let receipts = map(\.receipt)
+        let failed = failedCalls(of: count, threads: Move.syncThreads) { (index) throws(SystemCallError) in
+            try receipts[index]?.synchronize()
+        }
+        for (index, error) in failed {
+            receipts[index]?.discard()
+            self[index].fail(.failed(error))
         }
     }
 

@@ -46,12 +46,12 @@ struct SentFiles {
             defer { withExtendedLifetime(lock) {} }
             // Without it no receipt can be verified here, and the files stay.
             if let certificate { try? KeptCertificates(root: root).keep(certificate) }
-            var claimed: Set<[UInt8]> = []
-            moves.attemptEach { move throws(Move.Obstacle) in try writeReceipt(&move, claimed: &claimed) }
+            var places = MovePlaces(source: source, root: root)
+            moves.attemptEach { move throws(Move.Obstacle) in try writeReceipt(&move, &places) }
             for move in moves { move.receipt?.startWriting() }
             // All before the first has its name: that belongs to the file system's next transaction, and each sync after it
             // would have to commit one.
-            moves.attemptEach { move throws(Move.Obstacle) in try synchronizeReceipt(of: move) }
+            moves.synchronizeReceipts()
             moves.attemptEach { move throws(Move.Obstacle) in try nameReceipt(of: move) }
             moves.synchronize(\.target)
             moves.attemptEach { move throws(Move.Obstacle) in try moveFile(&move) }
@@ -71,15 +71,13 @@ struct SentFiles {
 
 extension SentFiles {
     /// Finds the first free name and writes the receipt for it, which nobody sees yet.
-    private func writeReceipt(_ move: inout Move, claimed: inout Set<[UInt8]>) throws(Move.Obstacle) {
-        let path = move.acknowledged.file.path
-        let parents = path.segments.dropLast()
-        let source = try failing { () throws(SystemCallError) in try self.source.folder(parents) }
-        try checkUnchanged(move.acknowledged.file, in: source)
+    private func writeReceipt(_ move: inout Move, _ places: inout MovePlaces) throws(Move.Obstacle) {
+        let parents = move.file.path.segments.dropLast()
+        let source = try failing { () throws(SystemCallError) in try places.source(parents) }
+        try checkUnchanged(move.file, in: source)
         try failing { () throws(SystemCallError) in
-            var target = root
-            for name in parents { target = try target.makeFolder(name) }
-            let name = try freeName(for: move.acknowledged.file, in: target, claimed: &claimed)
+            let target = try places.target(parents)
+            let name = try freeName(for: move.file, in: target, &places)
             let receipt = ReceiptFile(move.acknowledged.receipt, digest: move.acknowledged.file.digest, name: name)
             move.receipt = try NamelessFile(
                 in: target, temporaryName: NamelessFile.temporaryName(for: name + UploadPath.receiptSuffix),
@@ -89,18 +87,16 @@ extension SentFiles {
     }
 
     private func freeName(
-        for file: OutgoingFile, in folder: Folder, claimed: inout Set<[UInt8]>
+        for file: OutgoingFile, in folder: Folder, _ places: inout MovePlaces
     ) throws(SystemCallError) -> String {
         var attempt = 1
         while true {
             let name = sentName(file.path.name, attempt: attempt)
-            // Another of the batch may have it without anything to be seen of that. By bytes: two spellings of the same
-            // letters are equal to Swift and still two files.
-            let key = Array(folder.path(of: name).utf8)
-            if !claimed.contains(key), try isFree(name, for: file, in: folder),
+            // Another of the batch may have it without anything to be seen of that.
+            if !places.isClaimed(name, in: folder), try isFree(name, for: file, in: folder),
                 try isReceiptNameFree(name, of: file, in: folder)
             {
-                claimed.insert(key)
+                places.claim(name, in: folder)
                 return name
             }
             attempt += 1
@@ -123,13 +119,6 @@ extension SentFiles {
         guard status.isRegularFile else { return false }
         let contents = try readAll(try folder.open(receiptName, O_RDONLY | O_NONBLOCK), limit: .max)
         return ReceiptFile.digest(in: contents) == file.digest
-    }
-
-    private func synchronizeReceipt(of move: Move) throws(Move.Obstacle) {
-        do throws(SystemCallError) { try move.receipt?.synchronize() } catch {
-            move.receipt?.discard()
-            throw .failed(error)
-        }
     }
 
     private func nameReceipt(of move: Move) throws(Move.Obstacle) {
