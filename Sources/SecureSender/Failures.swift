@@ -9,7 +9,9 @@ extension CommandFailure {
     static func missingArguments(
         _ reason: String = "the receiver's address is needed", example: String
     ) -> CommandFailure {
-        CommandFailure("Missing arguments", reason: reason, hint: "for example: \(example)", exitCode: .usage)
+        let closed = ConfigurationFile.closed.map { ". Or put sudo before it: \($0) may say them, to root" }
+        return CommandFailure(
+            "Missing arguments", reason: reason, hint: "for example: \(example)\(closed ?? "")", exitCode: .usage)
     }
 
     static func notADirectory(_ folder: String, reason: String) -> CommandFailure {

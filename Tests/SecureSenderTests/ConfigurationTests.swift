@@ -224,6 +224,21 @@ struct PrecedenceTests {
         #expect(outcome.exitCode == 78)
     }
 
+    @Test("is said to be there perhaps, where this user may not look", .enabled(if: geteuid() == 0))
+    func closedFile() async throws {
+        let home = try TemporaryFolder()
+        try home.write([], to: ".config/secure-sender/config.toml")
+        chmod(home(".config/secure-sender"), 0o700)
+        let outcome = try await Program.run(
+            "/usr/bin/setpriv",
+            ["--reuid=65534", "--regid=65534", "--clear-groups", Program.path("secure-sender"), "check"], in: "/",
+            environment: ["HOME": home.path])
+        #expect(
+            outcome.errors.hasSuffix(
+                "put sudo before it: \(home.path)/.config/secure-sender/config.toml may say them, to root\n"))
+        #expect(outcome.exitCode == 64)
+    }
+
     @Test("can be set for every option but those that are for one run alone")
     func everyOption() async throws {
         let help = try await Program.run("secure-sender", ["--experimental-dump-help"])

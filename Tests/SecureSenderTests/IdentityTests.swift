@@ -69,6 +69,24 @@ struct IdentitySearchTests {
         #expect(outcome.errors.hasPrefix("PI id not found: there is no secret.py in \(empty.path)\n"))
         #expect(outcome.exitCode == 78)
     }
+
+    @Test("says where this user may not look", .enabled(if: geteuid() == 0))
+    func closedFolder() async throws {
+        let station = try Station()
+        let home = try TemporaryFolder()
+        try copyIdentity(of: station, to: home(".config/secure-sender"))
+        chmod(home(".config/secure-sender"), 0o700)
+        let outcome = try await Program.run(
+            "/usr/bin/setpriv",
+            [
+                "--reuid=65534", "--regid=65534", "--clear-groups", Program.path("secure-sender"), "127.0.0.1",
+                station.folder("data"),
+            ], in: "/", environment: ["HOME": home.path])
+        #expect(
+            outcome.errors.hasPrefix(
+                "PI id not found: this user may not look into \(home.path)/.config/secure-sender\n  hint: put sudo"))
+        #expect(outcome.exitCode == 78)
+    }
 }
 
 @Suite("A Pi's identity")

@@ -29,6 +29,9 @@ struct ConfigurationFile: Hashable, Sendable {
         return nil
     }
 
+    /// One that may be there, where this user may not look: as the service's, to all but root.
+    static var closed: String? { places().first { access($0, R_OK) != 0 && errno == EACCES } }
+
     /// Where the identity is looked for, too.
     private static func places() -> [String] {
         let home = getenv("HOME").map { String(cString: $0) } ?? ""

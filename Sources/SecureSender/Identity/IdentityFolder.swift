@@ -14,12 +14,19 @@ struct IdentityFolder: Hashable, Sendable {
 
     /// The first of `candidates` that has a `secret.py`.
     static func first(of candidates: [String]) throws(CommandFailure) -> IdentityFolder {
+        var closed: String?
         for candidate in candidates {
             let folder = IdentityFolder(path: candidate)
             var status = stat()
             if lstat(folder.path(of: secretFile), &status) == 0 { return folder }
+            if errno == EACCES { closed = candidate }
         }
         let places = candidates.map { CommandOutput.oneLine($0) }.joined(separator: ", ")
+        if let closed {
+            throw .identityNotFound(
+                reason: "this user may not look into \(CommandOutput.oneLine(closed))",
+                hint: "put sudo before the command, if that is where it is")
+        }
         throw .identityNotFound(reason: "there is no \(secretFile) in \(places)")
     }
 
