@@ -10,7 +10,7 @@ import UploadProtocol
 struct FileQueueTests {
     /// A queue over files of these sizes, the first one oldest; above 100 bytes they are large.
     private func queue(
-        _ sizes: [(String, Int)], newestEvery: Int = 0, hashedAtATime: Int = 1 << 20
+        _ sizes: [(String, Int)], newestEvery: Int = 0, hashedAtATime: Int = 1 << 20, large: FileQueue.Lane = .init()
     ) throws -> (FileQueue, TemporaryFolder) {
         let folder = try TemporaryFolder()
         for (index, (name, size)) in sizes.enumerated() {
@@ -25,7 +25,9 @@ struct FileQueueTests {
         settings.hashedAtATime = hashedAtATime
         let source = try Folder(opening: folder("data"))
         let scan = try FileScan(of: source, leavingOut: nil)
-        return (FileQueue(FileSource(scan.files, folder: source), folder: source, settings: settings), folder)
+        return (
+            FileQueue(FileSource(scan.files, folder: source), folder: source, settings: settings, large: large), folder
+        )
     }
 
     /// The names in the order in which they become ready, one step of each lane at a time.
@@ -71,21 +73,37 @@ struct FileQueueTests {
         #expect(drained.large == ["l1", "l2"])
     }
 
-    @Test("opens only so many large files ahead that memory stays bounded")
+    @Test("has so many large files wait that memory stays bounded, and leaves the others to the next look")
     func manyLarge() throws {
         let count = FileQueue.mostLargeWaiting + 20
         var (queue, folder) = try queue((0..<count).map { ("l\($0 + 100)", 101) } + [("s", 1)])
         defer { withExtendedLifetime(folder) {} }
-        var steps = 0
-        while queue.mayPrepareSmall {
-            _ = queue.prepareSmall()
-            steps += 1
-        }
-        #expect(steps == FileQueue.mostLargeWaiting + 1)
-        #expect(queue.count == count + 1)
+        // None of the large ones is hashed or sent meanwhile.
+        while queue.mayPrepareSmall { _ = queue.prepareSmall() }
+        #expect(queue.readySmall?.upload.file.path.name == "s")
+        #expect(queue.leftCount == 19)
         let drained = drain(&queue)
-        #expect(drained.large.count == count)
         #expect(drained.small == ["s"])
+        #expect(drained.large == (0..<FileQueue.mostLargeWaiting + 1).map { "l\($0 + 100)" })
+    }
+
+    @Test("goes on with the large file that an earlier look has begun, before all others")
+    func begun() throws {
+        var (before, folder) = try queue([("old", 101), ("begun", 1 << 20)], hashedAtATime: 300)
+        _ = before.prepareSmall()
+        _ = before.prepareSmall()
+        for _ in 0..<2 { _ = before.prepareLarge() }
+        #expect(before.takeLarge()?.upload.file.path.name == "old")
+        for _ in 0..<2 { _ = before.prepareLarge() }
+        let position = try #require(before.largeHashing?.position)
+        #expect((1..<1 << 20).contains(position))
+
+        var (queue, other) = try queue([("older", 101)], large: before.large)
+        defer { withExtendedLifetime((folder, other)) {} }
+        #expect(queue.largeHashing?.position == position)
+        #expect(queue.count == 2)
+        let drained = drain(&queue)
+        #expect(drained.large == ["begun", "older"])
     }
 
     @Test("has a file hashed again once, and says that it is the second time")

@@ -20,6 +20,13 @@ struct LookScheduleTests {
         #expect(late.earliest == start + .seconds(60))
     }
 
+    @Test("what has come beside a large file is looked for at once, in a plain period too", arguments: [false, true])
+    func unfinished(isPlain: Bool) {
+        var schedule = schedule(isPlain: isPlain)
+        let now = start + .seconds(20)
+        #expect(schedule.next(after: .unfinished, begun: start, at: now) == .init(earliest: now, latest: now))
+    }
+
     @Test("files that wait are not tried again at every change")
     func someWait() {
         var schedule = schedule()

@@ -114,6 +114,35 @@ struct StationLoopTests {
         #expect(station.waitingFiles == [])
     }
 
+    @Test(
+        "does not let what appears wait for a large file, which is sent once all the same",
+        arguments: [true, false])
+    func besideLarge(watches: Bool) async throws {
+        let station = try Station()
+        try station.writeLarge()
+        let answers = station.answers
+        let store = Store()
+        let receiver = try station.listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                store.keep(request)
+                // Comes after the look.
+                if store.all.count == 5 { try station.write("1", to: "small") }
+                try connection.send(try answers.answer(to: request))
+            }
+        }
+        var settings = StationSettings.quick
+        settings.sender.inPartsAbove = 4 << 10
+        settings.sender.partSizes = 1 << 10...1 << 10
+        settings.sender.shortestLook = .zero
+        if !watches { settings.lookLifetime = .milliseconds(200) }
+        let outcome = try await station.loop(to: receiver.port, watches: watches, settings: settings) { _ in
+            try await waitUntil { station.sentFiles.contains("large") && station.sentFiles.contains("small") }
+        }
+        store.expectOnceBeside("small")
+        #expect(outcome.failures == [])
+    }
+
     @Test("leaves a file that is open, and sends it when it is closed")
     func openFile() async throws {
         let station = try Station()

@@ -14,16 +14,23 @@ struct FileScan {
     /// Folders inside whose files cannot be moved; these are left out.
     private(set) var immovable = Noted<(path: String, obstacle: FolderObstacle)>()
 
+    /// Those of `begun` that are still as they were; they are not among `files`.
+    private(set) var begun: [BegunFile] = []
+
     private let excluded: Fingerprint?
+    private let begunBefore: [BegunFile]
     private let selection: FileSelection
     private let watch: FolderWatch?
 
-    /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder `leavingOut`.
+    /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder `leavingOut`. `begun`: files
+    /// that are on their way already.
     init(
         of folder: Folder, leavingOut excluded: Folder?, quietTime: QuietTime = QuietTime(.zero),
-        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil
+        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil,
+        begun: [BegunFile] = []
     ) throws(SystemCallError) {
         self.selection = selection
+        begunBefore = begun
         self.watch = watch
         files = FileList(quietTime: quietTime, lifetime: lifetime)
         self.excluded = try excluded.map { (excluded) throws(SystemCallError) in
@@ -64,9 +71,17 @@ struct FileScan {
                 if !hasImmovable { immovable.append((folder.path, obstacle)) }
                 hasImmovable = true
             } else {
-                files.add(name, in: index, Fingerprint(status))
+                add(name, of: path, index, Fingerprint(status))
             }
         }
+    }
+
+    private mutating func add(
+        _ name: String, of parents: [String], _ index: FileList.FolderIndex, _ fingerprint: Fingerprint
+    ) {
+        // They are few.
+        let known = begunBefore.first { $0.fingerprint == fingerprint && $0.path.segments == parents + [name] }
+        if let known { begun.append(known) } else { files.add(name, in: index, fingerprint) }
     }
 
     private mutating func descend(

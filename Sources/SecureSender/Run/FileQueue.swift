@@ -17,15 +17,22 @@ struct FileQueue {
     }
 
     /// One file at a time.
-    private struct Lane {
-        var hashing: FileHashing?
-        var ready: ReadyFile?
+    struct Lane {
+        fileprivate var hashing: FileHashing?
+        fileprivate var ready: ReadyFile?
 
-        var isFree: Bool { hashing == nil && ready == nil }
-        var count: Int { isFree ? 0 : 1 }
+        fileprivate var isFree: Bool { hashing == nil && ready == nil }
+        fileprivate var count: Int { isFree ? 0 : 1 }
+
+        var file: BegunFile? {
+            hashing.map { BegunFile(path: $0.path, fingerprint: $0.fingerprint) }
+                ?? ready.map { BegunFile($0.upload.file) }
+        }
+        /// Bytes.
+        var size: Int64 { file?.fingerprint.size ?? 0 }
     }
 
-    /// Large files that wait for the one before: with more of them the small ones behind have to wait.
+    /// Large files that wait for the one before; more of them are left to the next look.
     static let mostLargeWaiting = 64
 
     private let source: FileSource
@@ -34,16 +41,20 @@ struct FileQueue {
     private let hashedAtATime: Int
     private var order: UploadOrder
     private var small = Lane()
-    private var large = Lane()
+    /// One that an earlier look has begun comes before all others.
+    private(set) var large: Lane
     private var largeWaiting: [UploadPath] = []
+    /// Large files that are left to the next look.
+    private(set) var leftCount = 0
     /// To be hashed again.
     private var again: [UploadPath] = []
     private var secondTries: Set<UploadPath> = []
     private let buffer = PieceBuffer()
 
-    init(_ source: FileSource, folder: Folder, settings: SenderSettings) {
+    init(_ source: FileSource, folder: Folder, settings: SenderSettings, large: Lane = Lane()) {
         self.source = source
         self.folder = folder
+        self.large = large
         largeAbove = settings.inPartsAbove
         hashedAtATime = settings.hashedAtATime
         order = UploadOrder(newestEvery: settings.newestEvery)
@@ -66,6 +77,9 @@ struct FileQueue {
     var hasWork: Bool { mayPrepareSmall || large.hashing != nil || (large.isFree && !largeWaiting.isEmpty) }
 
     var mayPrepareSmall: Bool { small.hashing != nil || (small.isFree && mayTakeNext) }
+
+    /// Whether large files alone are left.
+    var hasNoSmall: Bool { small.isFree && !mayTakeNext }
 
     /// The large file that is being hashed, and how far it is.
     var largeHashing: FileHashing? { large.hashing }
@@ -91,7 +105,7 @@ extension FileQueue {
                     small.hashing = hashing
                     return advance(\.small)
                 }
-                if large.isFree, largeWaiting.isEmpty { large.hashing = hashing } else { largeWaiting.append(path) }
+                takeLarge(hashing)
                 return .done
             } catch {
                 return .obstacle(path, error)
@@ -113,9 +127,18 @@ extension FileQueue {
         return advance(\.large)
     }
 
-    private var mayTakeNext: Bool {
-        largeWaiting.count < Self.mostLargeWaiting && (source.count > 0 || !again.isEmpty)
+    private mutating func takeLarge(_ hashing: FileHashing) {
+        if large.isFree, largeWaiting.isEmpty {
+            large.hashing = hashing
+        } else if largeWaiting.count < Self.mostLargeWaiting {
+            largeWaiting.append(hashing.path)
+        } else {
+            // The small ones behind must not wait.
+            leftCount += 1
+        }
     }
+
+    private var mayTakeNext: Bool { source.count > 0 || !again.isEmpty }
 
     private mutating func takeNext() -> UploadPath? {
         again.isEmpty ? source.next(order.next()) : again.removeFirst()

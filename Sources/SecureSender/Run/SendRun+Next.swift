@@ -10,9 +10,8 @@ struct Departure {
 extension SendRun {
     /// Begins the next request, if one is ready and may go.
     func next() -> Departure? {
-        guard end == nil, stopTime == nil, policy.pauseEnd <= .now, unmovedCount < settings.mostUnmoved else {
-            return nil
-        }
+        guard end == nil, stopTime == nil, policy.pauseEnd <= .now, unmovedCount < settings.mostUnmoved, !seesNews()
+        else { return nil }
         for lane in turns.order {
             guard let departure = lane == .small ? nextSmall() : nextLarge() else { continue }
             turns.took(lane, bytes: departure.exchange.bodySize)
@@ -22,10 +21,10 @@ extension SendRun {
         return nil
     }
 
-    /// Whether all is sent and answered.
+    /// Whether all that is to be sent is sent and answered.
     var isDone: Bool {
         pipeline.unanswered.isEmpty
-            && (stopTime != nil || pipeline.waiting.isEmpty && inParts.isEmpty && queue.count == 0)
+            && (stopTime != nil || wantsLook || pipeline.waiting.isEmpty && inParts.isEmpty && queue.count == 0)
     }
 
     private func nextSmall() -> Departure? {

@@ -21,6 +21,7 @@ final class FolderSender {
     private let report: (SendEvent) -> Void
     /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
+    private var begun = BegunFiles()
 
     private var source: Folder { place.source }
     private var sentFolder: Folder { place.sentFolder }
@@ -40,7 +41,15 @@ final class FolderSender {
     /// Looks at the folder and sends what is there, and looks again as long as there may be more than one look holds.
     func sendAll() throws(CommandFailure) -> Outcome {
         var outcome = Outcome()
-        while try lookAndSend(&outcome) {}
+        repeat { try lookAndSend(&outcome) } while outcome.wantsLook
+        if outcome.beingWritten > 0 { report(.beingWritten(files: outcome.beingWritten)) }
+        return outcome
+    }
+
+    /// As `sendAll()`, with one look.
+    func send() throws(CommandFailure) -> Outcome {
+        var outcome = Outcome()
+        try lookAndSend(&outcome)
         if outcome.beingWritten > 0 { report(.beingWritten(files: outcome.beingWritten)) }
         return outcome
     }
@@ -52,6 +61,8 @@ final class FolderSender {
         var pause: Duration?
         /// Of the last look: files that somebody is still writing.
         var beingWritten = 0
+        /// Another look may find files that the last one left for want of room or time.
+        var wantsLook = false
 
         fileprivate mutating func add(_ status: ExitStatus) {
             if self.status == .success { self.status = status }
@@ -60,25 +71,26 @@ final class FolderSender {
 }
 
 extension FolderSender {
-    /// Whether another look may find files that this one left for want of room or time.
-    private func lookAndSend(_ outcome: inout Outcome) throws(CommandFailure) -> Bool {
+    private func lookAndSend(_ outcome: inout Outcome) throws(CommandFailure) {
         let scan = try look()
         if tell(of: scan) { outcome.add(.temporaryFailure) }
-        let files = FileSource(scan.files, folder: source)
+        let files = FileSource(scan.files, folder: source, watch: watch)
+        begun = begun.found(scan.begun)
         outcome.beingWritten = 0
+        outcome.wantsLook = false
         defer { outcome.beingWritten += files.beingWrittenCount }
-        guard files.totalCount > 0 else {
+        guard files.totalCount > 0 || !begun.isNothing else {
             if outcome.status == .success, outcome.sent == 0 { report(.nothingToSend(folder: place.name)) }
-            return false
+            return
         }
         let sentBefore = outcome.sent
-        guard try send(files, &outcome) else { return false }
+        guard try send(files, &outcome) else { return }
         if let time = files.allQuiet {
             report(.waitingForQuiet(files: files.totalCount, quietTime: settings.quietTime))
             stop.wait(until: time)
-            guard try send(files, &outcome) else { return false }
+            guard try send(files, &outcome) else { return }
         }
-        return outcome.sent > sentBefore && (files.isPartial || files.totalCount > 0)
+        outcome.wantsLook = outcome.sent > sentBefore && (files.isPartial || files.totalCount > 0)
     }
 
     private func look() throws(CommandFailure) -> FileScan {
@@ -90,7 +102,7 @@ extension FolderSender {
         do throws(SystemCallError) {
             return try FileScan(
                 of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
-                lifetime: settings.lookLifetime, selection: settings.selection, watch: watch)
+                lifetime: settings.lookLifetime, selection: settings.selection, watch: watch, begun: begun.files)
         } catch {
             throw .notADirectory(place.name, reason: "\(error)")
         }
@@ -116,19 +128,21 @@ extension FolderSender {
         }
     }
 
-    /// False if it had to give up.
+    /// False if it had to give up, or the folder is to be looked at again first.
     private func send(_ files: FileSource, _ outcome: inout Outcome) throws(CommandFailure) -> Bool {
-        guard files.count > 0, !stop.isWanted else { return true }
+        guard files.count > 0 || !begun.isNothing, !stop.isWanted else { return true }
         let clock = SenderClock(
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         let run = SendRun(
-            to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, clock: clock,
-            settings: settings.sender, stop: stop, report: report)
+            to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, begun: begun,
+            clock: clock, settings: settings.sender, stop: stop, report: report)
+        defer { begun = run.begun }
         outcome.add(try run.run())
         outcome.sent += run.sentCount
         outcome.beingWritten += run.beingWrittenCount
         outcome.pause = run.end?.pause
-        return run.end == nil && !stop.isWanted
+        outcome.wantsLook = run.wantsLook
+        return run.end == nil && !run.wantsLook && !stop.isWanted
     }
 
     /// What of the folder is not sent, unless it is what was told the last time; true if some of it should be.

@@ -8,6 +8,8 @@ struct LookSchedule {
 
     enum Result {
         case allSent
+        /// What has come meanwhile is to be sent beside large files that are on their way.
+        case unfinished
         /// Some files wait, each for its own reason.
         case someWait
         /// Nothing can be sent for now, for so long at least.
@@ -40,12 +42,14 @@ struct LookSchedule {
     }
 
     mutating func next(after result: Result, begun start: Uptime, at now: Uptime) -> Next {
-        if isPlain {
+        switch result {
+        case .unfinished:
+            failures = 0
+            return Next(earliest: now, latest: now)
+        case _ where isPlain:
             // Where a look takes longer than that, the next one does not wait.
             let time = max(start + interval, now)
             return Next(earliest: time, latest: time)
-        }
-        switch result {
         case .allSent:
             failures = 0
             return Next(earliest: max(start + Self.shortestInterval, now), latest: now + interval)

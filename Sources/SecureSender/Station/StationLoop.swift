@@ -50,8 +50,9 @@ final class StationLoop {
 
     private func look() -> LookSchedule.Result {
         do throws(CommandFailure) {
-            let outcome = try sender.sendAll()
+            let outcome = try sender.send()
             if let pause = outcome.pause { return .failed(pause: pause) }
+            if outcome.wantsLook { return .unfinished }
             return outcome.status == .success && outcome.beingWritten == 0 ? .allSent : .someWait
         } catch {
             report(.failed(error, file: nil))
