@@ -102,7 +102,8 @@ extension FolderSender {
         do throws(SystemCallError) {
             return try FileScan(
                 of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
-                lifetime: settings.lookLifetime, selection: settings.selection, watch: watch, begun: begun.files)
+                lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
+                begun: begun.files)
         } catch {
             throw .notADirectory(place.name, reason: "\(error)")
         }
@@ -179,7 +180,8 @@ extension FolderSender {
 struct StationSettings: Sendable {
     /// How long a file has to be unchanged before it is sent. The default is 5 s.
     var quietTime: Duration = .seconds(5)
-    /// How long what one look found is sent before the folder is looked at again. The default is 5 min.
+    /// How long what one look found is sent before the folder is looked at again, from when it has been quiet. The default is
+    /// 5 min.
     var lookLifetime: Duration = .seconds(300)
     var selection = FileSelection()
     /// The default is that sent files stay.
