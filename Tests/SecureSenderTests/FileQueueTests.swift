@@ -10,7 +10,8 @@ import UploadProtocol
 struct FileQueueTests {
     /// A queue over files of these sizes, the first one oldest; above 100 bytes they are large.
     private func queue(
-        _ sizes: [(String, Int)], newestEvery: Int = 0, hashedAtATime: Int = 1 << 20, large: FileQueue.Lane = .init()
+        _ sizes: [(String, Int)], newestEvery: Int = 0, hashedAtATime: Int = 1 << 20, large: FileQueue.Lane = .init(),
+        quietTime: QuietTime = QuietTime(.zero)
     ) throws -> (FileQueue, TemporaryFolder) {
         let folder = try TemporaryFolder()
         for (index, (name, size)) in sizes.enumerated() {
@@ -24,7 +25,7 @@ struct FileQueueTests {
         settings.newestEvery = newestEvery
         settings.hashedAtATime = hashedAtATime
         let source = try Folder(opening: folder("data"))
-        let scan = try FileScan(of: source, leavingOut: nil)
+        let scan = try FileScan(of: source, leavingOut: nil, quietTime: quietTime)
         return (
             FileQueue(FileSource(scan.files, folder: source), folder: source, settings: settings, large: large), folder
         )
@@ -114,14 +115,40 @@ struct FileQueueTests {
         let taken = queue.takeSmall()
         let first = try #require(taken)
         #expect(!first.upload.isSecondTry)
-        expectEqual(queue.tryAgain(first.upload.file.path), true)
+        expectEqual(queue.tryAgain(first.upload.file), true)
         #expect(queue.count == 1)
         _ = queue.prepareSmall()
         let takenAgain = queue.takeSmall()
         let second = try #require(takenAgain)
         #expect(second.upload.isSecondTry)
-        expectEqual(queue.tryAgain(second.upload.file.path), false)
+        expectEqual(queue.tryAgain(second.upload.file), false)
         #expect(queue.count == 0)
+    }
+
+    @Test("asks for the quiet time again of what is hashed again, and of what has waited for a large file")
+    func quietTime() throws {
+        let quietTime = QuietTime(.seconds(60))
+        var (queue, folder) = try queue([("a", 1), ("l1", 101), ("l2", 101), ("l3", 101)], quietTime: quietTime)
+        _ = queue.prepareSmall()
+        let first = queue.takeSmall()
+        let file = try #require(first).upload.file
+        while queue.mayPrepareSmall { _ = queue.prepareSmall() }
+        for name in ["a", "l2"] { try folder.write([UInt8](repeating: 2, count: 200), to: "data/\(name)") }
+        expectEqual(queue.tryAgain(file), true)
+        guard case .obstacle(file.path, .beingWritten) = queue.prepareSmall() else {
+            Issue.record("hashed a file that was changed a moment ago")
+            return
+        }
+        var obstacles: [FileObstacle] = []
+        var large: [String] = []
+        while queue.count > 0 {
+            if case .obstacle(let path, let obstacle) = queue.prepareLarge(), path.name == "l2" {
+                obstacles.append(obstacle)
+            }
+            if let ready = queue.takeLarge() { large.append(ready.upload.file.path.name) }
+        }
+        #expect(obstacles == [.beingWritten])
+        #expect(large == ["l1", "l3"])
     }
 
     @Test("passes over a file that is gone since the scan")

@@ -155,7 +155,7 @@ struct YoungFileTests {
         let folder = try TemporaryFolder()
         let source = try source(in: folder)
         #expect(source.count == 1)
-        #expect(source.next(.oldest)?.description == "file")
+        #expect(source.next(.oldest)?.path.description == "file")
         #expect(source.next(.oldest) == nil)
         #expect(source.beingWrittenCount == 0)
     }

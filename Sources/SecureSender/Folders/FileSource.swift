@@ -49,15 +49,20 @@ final class FileSource {
     /// When all have been quiet that do not change; `nil` if all have.
     var allQuiet: Uptime? { list.allQuiet(at: .now) }
 
-    func next(_ end: UploadOrder.End) -> UploadPath? {
+    func next(_ end: UploadOrder.End) -> FileList.File? {
         while let file = list.take(end, at: .now) {
             // What its station has taken away is not ours to send.
             guard let status = status(of: file.path) else { continue }
             bytesGivenOut += Int64(status.st_size)
-            if list.quietTime.isOver(for: Fingerprint(status), seenAs: file.fingerprint, at: .now) { return file.path }
+            if isQuiet(Fingerprint(status), seenAs: file.fingerprint) { return file }
             beingWrittenCount += 1
         }
         return nil
+    }
+
+    /// `seen`: the hash of the fingerprint that it had before.
+    func isQuiet(_ file: Fingerprint, seenAs seen: Int) -> Bool {
+        list.quietTime.isOver(for: file, seenAs: seen, at: .now)
     }
 
     private func status(of path: UploadPath) -> stat? {

@@ -43,11 +43,11 @@ struct FileQueue {
     private var small = Lane()
     /// One that an earlier look has begun comes before all others.
     private(set) var large: Lane
-    private var largeWaiting: [UploadPath] = []
+    private var largeWaiting: [FileList.File] = []
     /// Large files that are left to the next look.
     private(set) var leftCount = 0
     /// To be hashed again.
-    private var again: [UploadPath] = []
+    private var again: [FileList.File] = []
     private var secondTries: Set<UploadPath> = []
     private let buffer = PieceBuffer()
 
@@ -85,9 +85,9 @@ struct FileQueue {
     var largeHashing: FileHashing? { large.hashing }
 
     /// Has a file sent once more, hashed anew; false if that was tried already.
-    mutating func tryAgain(_ path: UploadPath) -> Bool {
-        guard secondTries.insert(path).inserted else { return false }
-        again.append(path)
+    mutating func tryAgain(_ file: OutgoingFile) -> Bool {
+        guard secondTries.insert(file.path).inserted else { return false }
+        again.append(FileList.File(path: file.path, fingerprint: file.fingerprint.hashValue))
         return true
     }
 }
@@ -98,17 +98,17 @@ extension FileQueue {
     /// Comes nearer to having the next small file ready, by a bounded amount of work.
     mutating func prepareSmall() -> Step {
         if small.isFree {
-            guard mayTakeNext, let path = takeNext() else { return .done }
+            guard mayTakeNext, let file = takeNext() else { return .done }
             do throws(FileObstacle) {
-                let hashing = try FileHashing(path, below: folder)
+                let hashing = try open(file)
                 guard hashing.size > largeAbove else {
                     small.hashing = hashing
                     return advance(\.small)
                 }
-                takeLarge(hashing)
+                takeLarge(hashing, of: file)
                 return .done
             } catch {
-                return .obstacle(path, error)
+                return .obstacle(file.path, error)
             }
         }
         return advance(\.small)
@@ -117,21 +117,28 @@ extension FileQueue {
     /// Comes nearer to having the next large file ready, by a bounded amount of work.
     mutating func prepareLarge() -> Step {
         if large.isFree, !largeWaiting.isEmpty {
-            let path = largeWaiting.removeFirst()
+            let file = largeWaiting.removeFirst()
             do throws(FileObstacle) {
-                large.hashing = try FileHashing(path, below: folder)
+                large.hashing = try open(file)
             } catch {
-                return .obstacle(path, error)
+                return .obstacle(file.path, error)
             }
         }
         return advance(\.large)
     }
 
-    private mutating func takeLarge(_ hashing: FileHashing) {
+    /// It may have been changed since the look, and between two of its writer's lines nobody has it open.
+    private func open(_ file: FileList.File) throws(FileObstacle) -> FileHashing {
+        let hashing = try FileHashing(file.path, below: folder)
+        guard source.isQuiet(hashing.fingerprint, seenAs: file.fingerprint) else { throw .beingWritten }
+        return hashing
+    }
+
+    private mutating func takeLarge(_ hashing: FileHashing, of file: FileList.File) {
         if large.isFree, largeWaiting.isEmpty {
             large.hashing = hashing
         } else if largeWaiting.count < Self.mostLargeWaiting {
-            largeWaiting.append(hashing.path)
+            largeWaiting.append(file)
         } else {
             // The small ones behind must not wait.
             leftCount += 1
@@ -140,7 +147,7 @@ extension FileQueue {
 
     private var mayTakeNext: Bool { source.count > 0 || !again.isEmpty }
 
-    private mutating func takeNext() -> UploadPath? {
+    private mutating func takeNext() -> FileList.File? {
         again.isEmpty ? source.next(order.next()) : again.removeFirst()
     }
 

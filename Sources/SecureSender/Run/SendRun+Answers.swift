@@ -77,7 +77,7 @@ extension SendRun {
     private func takeDamage(_ exchange: Exchange, isWhole: Bool, reason: String) {
         if !isWhole { return advance(exchange) { $0.lost() } }
         inParts.removeAll { $0.file == exchange.file }
-        guard exchange.upload.isSecondTry || !queue.tryAgain(exchange.file.path) else { return }
+        guard exchange.upload.isSecondTry || !queue.tryAgain(exchange.file) else { return }
         fail(
             exchange.file.path, reason: reason,
             hint: "it may be written to all the time, or the disk may be at fault; the file waits for the next run")
