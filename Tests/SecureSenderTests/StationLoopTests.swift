@@ -188,6 +188,33 @@ struct StationLoopTests {
         #expect(station.waitingFiles.count == 21)
     }
 
+    @Test("sends nothing again while sent files cannot be moved", .enabled(if: geteuid() == 0))
+    func fullDisk() async throws {
+        let station = try Station(files: ["a": "1"])
+        guard let disk = try await SmallDisk(at: station.folder("sent_files")) else { return }
+        let store = Store()
+        let answers = station.answers
+        let receiver = try station.listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                store.keep(request)
+                disk.fill()
+                try connection.send(try answers.answer(to: request))
+            }
+        }
+        _ = try await station.loop(
+            to: receiver.port, interval: .milliseconds(10), backOff: .milliseconds(1) ... .milliseconds(10)
+        ) { events in
+            try await waitUntil {
+                let failures = events().compactMap { if case .failed(let failure, nil) = $0 { failure } else { nil } }
+                return failures.filter { $0.message.hasPrefix("Sent files cannot be moved to ") }.count > 2
+            }
+        }
+        await disk.remove()
+        #expect(store.targets == ["/v1/files/a"])
+        #expect(station.waitingFiles == ["a"])
+    }
+
     @Test("uses a renewed identity from the next look on, and the old one while that is broken")
     func renewedIdentity() async throws {
         let station = try Station(files: ["a": "1"])

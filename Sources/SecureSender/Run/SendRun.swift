@@ -38,6 +38,8 @@ final class SendRun {
     private let sentBefore: Int?
     var sentCount = 0
     var failedCount = 0
+    /// Files that the receiver has, and that stay because the disk takes none.
+    var unmovedCount = 0
     /// Files that somebody has open for writing.
     var beingWrittenCount = 0
     var lastReceipt: (time: Int64, certificateEnd: Int64)?
@@ -90,7 +92,7 @@ final class SendRun {
         while end == nil, !isStopping(), !wantsLook, hasSomethingToSend() { try connectAndServe() }
         if end != nil || isStopping() {
             wantsLook = false
-        } else if queue.leftCount > 0, policy.firstProgress != nil {
+        } else if queue.leftCount > 0, sentCount > 0 {
             wantsLook = true
         }
         if !wantsLook { tellOfEnd() }
@@ -110,7 +112,7 @@ final class SendRun {
 
     private func tellOfEnd() {
         if let end {
-            let rest = pipeline.waiting.count + inParts.count + queue.count + queue.leftCount
+            let rest = pipeline.waiting.count + inParts.count + queue.count + queue.leftCount + unmovedCount
             failedCount += rest
             report(.gaveUp(reason: end.reason, files: rest, pause: end.pause))
         } else {

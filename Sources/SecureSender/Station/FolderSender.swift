@@ -22,6 +22,8 @@ final class FolderSender {
     /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
     private var begun = BegunFiles()
+    /// Whether the last run ended because files could not be moved.
+    private var couldNotMove = false
 
     private var source: Folder { place.source }
     private var sentFolder: Folder { place.sentFolder }
@@ -95,6 +97,12 @@ extension FolderSender {
 
     private func look() throws(CommandFailure) -> FileScan {
         do throws(SystemCallError) {
+            if couldNotMove { try SentFolder.probe(sentFolder) }
+            couldNotMove = false
+        } catch {
+            throw .sentFolder(sentFolder.path, reason: "\(error)")
+        }
+        do throws(SystemCallError) {
             try SentFiles(source: source, root: sentFolder).recover()
         } catch {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
@@ -142,6 +150,7 @@ extension FolderSender {
         outcome.sent += run.sentCount
         outcome.beingWritten += run.beingWrittenCount
         outcome.pause = run.end?.pause
+        couldNotMove = run.unmovedCount > 0
         outcome.wantsLook = run.wantsLook
         return run.end == nil && !run.wantsLook && !stop.isWanted
     }
@@ -171,7 +180,7 @@ extension FolderSender {
         for error in scan.unreadable.told {
             notices.append(.failed(.notSent(error.path, reason: "\(error)"), file: error.path))
         }
-        for (path, obstacle) in scan.immovable.told { notices.append(.failed(.immovable(path, obstacle), file: path)) }
+        for folder in scan.immovable.told { notices.append(.failed(.immovable(folder), file: folder.path)) }
         return notices
     }
 }
