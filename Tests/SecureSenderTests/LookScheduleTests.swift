@@ -34,6 +34,16 @@ struct LookScheduleTests {
         #expect(next == .init(earliest: start + .seconds(30), latest: start + .seconds(300)))
     }
 
+    @Test("files of which none was taken are tried again after pauses that grow to five minutes")
+    func allWait() {
+        var schedule = schedule()
+        let pauses = (0..<5).map { _ in schedule.next(after: .allWait, begun: start, at: start).earliest - start }
+        #expect(pauses == [30, 60, 120, 240, 300].map { .seconds($0) })
+        _ = schedule.next(after: .someWait, begun: start, at: start)
+        let next = schedule.next(after: .allWait, begun: start, at: start)
+        #expect(next == .init(earliest: start + .seconds(30), latest: start + .seconds(300)))
+    }
+
     @Test("while the receiver is away nothing brings it back before its time, which grows to five minutes")
     func failed() {
         var schedule = schedule()

@@ -215,6 +215,27 @@ struct StationLoopTests {
         #expect(station.waitingFiles == ["a"])
     }
 
+    @Test("comes back to a full receiver after a pause, whatever appears meanwhile")
+    func fullReceiver() async throws {
+        let station = try Station(files: ["a": "1"])
+        let answers = station.answers
+        let store = Store()
+        let receiver = try station.listen { connection in
+            while true {
+                store.keep(try connection.nextRequest())
+                try connection.send(answers.problem(.insufficientStorage))
+            }
+        }
+        let outcome = try await station.loop(to: receiver.port, backOff: .seconds(1000) ... .seconds(1000)) { events in
+            try await waitUntil {
+                events().contains { if case .finished = $0 { true } else { false } }
+            }
+            for number in 0..<20 { try station.write("\(number)", to: "b\(number)") }
+        }
+        #expect(store.targets == ["/v1/files/a"])
+        #expect(outcome.failures.map(\.message) == ["a could not be sent"])
+    }
+
     @Test("uses a renewed identity from the next look on, and the old one while that is broken")
     func renewedIdentity() async throws {
         let station = try Station(files: ["a": "1"])

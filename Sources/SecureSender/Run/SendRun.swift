@@ -23,6 +23,7 @@ final class SendRun {
     private(set) var mover: Mover?
     var turns = LaneTurns()
     var reach = LinkReach()
+    var room = ReceiverRoom()
     var partSize: PartSize
     var policy: RetryPolicy
     /// Why and for how long the rest is left to the next run.
@@ -90,6 +91,8 @@ final class SendRun {
             }
         }
         while end == nil, !isStopping(), !wantsLook, hasSomethingToSend() { try connectAndServe() }
+        // Nothing was taken: the next run comes after a pause.
+        if let lack = room.lack, sentCount == 0 { giveUp(lack, .zero) }
         if end != nil || isStopping() {
             wantsLook = false
         } else if queue.leftCount > 0, sentCount > 0 {
@@ -111,12 +114,11 @@ final class SendRun {
     }
 
     private func tellOfEnd() {
-        if let end {
-            let rest = pipeline.waiting.count + inParts.count + queue.count + queue.leftCount + unmovedCount
-            failedCount += rest
-            report(.gaveUp(reason: end.reason, files: rest, pause: end.pause))
-        } else {
-            failedCount += queue.leftCount
+        var rest = room.leftCount + queue.leftCount
+        if end != nil { rest += pipeline.waiting.count + inParts.count + queue.count + unmovedCount }
+        failedCount += rest
+        if rest > 0, let reason = end?.reason ?? room.lack {
+            report(.gaveUp(reason: reason, files: rest, pause: end?.pause ?? .zero))
         }
         report(
             .finished(sent: (sentBefore ?? 0) + sentCount, waiting: failedCount, folder: sentFolder.path))

@@ -59,6 +59,8 @@ final class FolderSender {
     struct Outcome {
         var status = ExitStatus.success
         var sent = 0
+        /// Files that were tried and wait.
+        var failed = 0
         /// The receiver takes nothing now, and it makes no sense to try again before so long.
         var pause: Duration?
         /// Of the last look: files that somebody is still writing.
@@ -148,6 +150,7 @@ extension FolderSender {
         defer { begun = run.begun }
         outcome.add(try run.run())
         outcome.sent += run.sentCount
+        outcome.failed += run.failedCount
         outcome.beingWritten += run.beingWrittenCount
         outcome.pause = run.end?.pause
         couldNotMove = run.unmovedCount > 0
