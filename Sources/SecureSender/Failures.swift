@@ -65,11 +65,14 @@ extension CommandFailure {
             hint: "\(hint); nothing has been sent", exitCode: .cannotCreate)
     }
 
-    /// Of the folder that is sent, or of one inside of it.
-    static func immovable(_ folder: String, _ obstacle: FolderObstacle) -> CommandFailure {
-        let folder = CommandOutput.oneLine(folder)
+    /// Of the folder that is sent, or of one inside of it or of the one for sent files.
+    static func immovable(_ folder: ImmovableFolder) -> CommandFailure {
+        let path = CommandOutput.oneLine(folder.path)
         return CommandFailure(
-            "Files cannot be moved out of \(folder)", reason: "\(obstacle)",
-            hint: "\(obstacle.wayOut(folder)); nothing of it has been sent", exitCode: .cannotCreate)
+            folder.isTarget ? "Sent files cannot be moved to \(path)" : "Files cannot be moved out of \(path)",
+            reason: "\(folder.obstacle)",
+            hint: folder.obstacle.wayOut(path)
+                + (folder.isTarget ? "; what would go there has not been sent" : "; nothing of it has been sent"),
+            exitCode: .cannotCreate)
     }
 }

@@ -39,6 +39,10 @@ struct SenderSettings: Sendable {
     /// Every so many files the newest is sent instead of the oldest; 0: never. The default is 8.
     var newestEvery = 8
 
+    /// How long files are sent before a change in the folder has it looked at again while a large file is on its way: each
+    /// look costs a new connection. The default is 10 s; at least the quiet time.
+    var shortestLook: Duration = .seconds(10)
+
     // MARK: Patience
 
     /// For each address of the receiver. The default is 10 s.

@@ -197,7 +197,7 @@ struct ConnectionTests {
         let station = try Station(files: ["a": "1"])
         let answers = station.answers
         let receiver = try station.listen { connection in
-            while true { try connection.send(answers.problem(.storageFailed)) }
+            while true { try connection.send(answers.problem(.pathConflict)) }
         }
         let outcome = try await station.run(to: receiver.port)
         #expect(outcome.status == .temporaryFailure)

@@ -10,7 +10,8 @@ import UploadProtocol
 struct FileQueueTests {
     /// A queue over files of these sizes, the first one oldest; above 100 bytes they are large.
     private func queue(
-        _ sizes: [(String, Int)], newestEvery: Int = 0, hashedAtATime: Int = 1 << 20
+        _ sizes: [(String, Int)], newestEvery: Int = 0, hashedAtATime: Int = 1 << 20, large: FileQueue.Lane = .init(),
+        quietTime: QuietTime = QuietTime(.zero)
     ) throws -> (FileQueue, TemporaryFolder) {
         let folder = try TemporaryFolder()
         for (index, (name, size)) in sizes.enumerated() {
@@ -24,8 +25,10 @@ struct FileQueueTests {
         settings.newestEvery = newestEvery
         settings.hashedAtATime = hashedAtATime
         let source = try Folder(opening: folder("data"))
-        let scan = try FileScan(of: source, leavingOut: nil)
-        return (FileQueue(FileSource(scan.files, folder: source), folder: source, settings: settings), folder)
+        let scan = try FileScan(of: source, leavingOut: nil, quietTime: quietTime)
+        return (
+            FileQueue(FileSource(scan.files, folder: source), folder: source, settings: settings, large: large), folder
+        )
     }
 
     /// The names in the order in which they become ready, one step of each lane at a time.
@@ -71,21 +74,37 @@ struct FileQueueTests {
         #expect(drained.large == ["l1", "l2"])
     }
 
-    @Test("opens only so many large files ahead that memory stays bounded")
+    @Test("has so many large files wait that memory stays bounded, and leaves the others to the next look")
     func manyLarge() throws {
         let count = FileQueue.mostLargeWaiting + 20
         var (queue, folder) = try queue((0..<count).map { ("l\($0 + 100)", 101) } + [("s", 1)])
         defer { withExtendedLifetime(folder) {} }
-        var steps = 0
-        while queue.mayPrepareSmall {
-            _ = queue.prepareSmall()
-            steps += 1
-        }
-        #expect(steps == FileQueue.mostLargeWaiting + 1)
-        #expect(queue.count == count + 1)
+        // None of the large ones is hashed or sent meanwhile.
+        while queue.mayPrepareSmall { _ = queue.prepareSmall() }
+        #expect(queue.readySmall?.upload.file.path.name == "s")
+        #expect(queue.leftCount == 19)
         let drained = drain(&queue)
-        #expect(drained.large.count == count)
         #expect(drained.small == ["s"])
+        #expect(drained.large == (0..<FileQueue.mostLargeWaiting + 1).map { "l\($0 + 100)" })
+    }
+
+    @Test("goes on with the large file that an earlier look has begun, before all others")
+    func begun() throws {
+        var (before, folder) = try queue([("old", 101), ("begun", 1 << 20)], hashedAtATime: 300)
+        _ = before.prepareSmall()
+        _ = before.prepareSmall()
+        for _ in 0..<2 { _ = before.prepareLarge() }
+        #expect(before.takeLarge()?.upload.file.path.name == "old")
+        for _ in 0..<2 { _ = before.prepareLarge() }
+        let position = try #require(before.largeHashing?.position)
+        #expect((1..<1 << 20).contains(position))
+
+        var (queue, other) = try queue([("older", 101)], large: before.large)
+        defer { withExtendedLifetime((folder, other)) {} }
+        #expect(queue.largeHashing?.position == position)
+        #expect(queue.count == 2)
+        let drained = drain(&queue)
+        #expect(drained.large == ["begun", "older"])
     }
 
     @Test("has a file hashed again once, and says that it is the second time")
@@ -96,14 +115,40 @@ struct FileQueueTests {
         let taken = queue.takeSmall()
         let first = try #require(taken)
         #expect(!first.upload.isSecondTry)
-        expectEqual(queue.tryAgain(first.upload.file.path), true)
+        expectEqual(queue.tryAgain(first.upload.file), true)
         #expect(queue.count == 1)
         _ = queue.prepareSmall()
         let takenAgain = queue.takeSmall()
         let second = try #require(takenAgain)
         #expect(second.upload.isSecondTry)
-        expectEqual(queue.tryAgain(second.upload.file.path), false)
+        expectEqual(queue.tryAgain(second.upload.file), false)
         #expect(queue.count == 0)
+    }
+
+    @Test("asks for the quiet time again of what is hashed again, and of what has waited for a large file")
+    func quietTime() throws {
+        let quietTime = QuietTime(.seconds(60))
+        var (queue, folder) = try queue([("a", 1), ("l1", 101), ("l2", 101), ("l3", 101)], quietTime: quietTime)
+        _ = queue.prepareSmall()
+        let first = queue.takeSmall()
+        let file = try #require(first).upload.file
+        while queue.mayPrepareSmall { _ = queue.prepareSmall() }
+        for name in ["a", "l2"] { try folder.write([UInt8](repeating: 2, count: 200), to: "data/\(name)") }
+        expectEqual(queue.tryAgain(file), true)
+        guard case .obstacle(file.path, .beingWritten) = queue.prepareSmall() else {
+            Issue.record("hashed a file that was changed a moment ago")
+            return
+        }
+        var obstacles: [FileObstacle] = []
+        var large: [String] = []
+        while queue.count > 0 {
+            if case .obstacle(let path, let obstacle) = queue.prepareLarge(), path.name == "l2" {
+                obstacles.append(obstacle)
+            }
+            if let ready = queue.takeLarge() { large.append(ready.upload.file.path.name) }
+        }
+        #expect(obstacles == [.beingWritten])
+        #expect(large == ["l1", "l3"])
     }
 
     @Test("passes over a file that is gone since the scan")

@@ -1,3 +1,4 @@
+import CommandSupport
 import Files
 import Foundation
 import TestSupport
@@ -95,6 +96,80 @@ struct FolderExitTests {
         // Root may write to everything but what nobody can.
         #expect(FolderExit(of: folder).obstacle != nil || isRoot)
         #expect(FolderObstacle.readOnly.wayOut("/x").contains("mount it writable"))
+    }
+
+    @Test("inside of the one for sent files is told before anything is sent for it", .enabled(if: isRoot))
+    func insideOfTarget() async throws {
+        let station = try Station(files: ["a": "1", "sub/b": "2", "sub/deep/c": "3"])
+        for name in ["data", "data/sub", "data/sub/deep"] { chown(station.folder(name), nobody, nobody) }
+        // As one run with sudo leaves it.
+        mkdir(station.folder("sent_files"), 0o755)
+        mkdir(station.folder("sent_files/sub"), 0o755)
+        let store = Store()
+        let receiver = try station.listenHonestly(into: store)
+        let outcome = try await sendAsNobody(station, to: receiver.port)
+        let path = station.folder("sent_files/sub")
+        #expect(outcome.errors.hasPrefix("Sent files cannot be moved to \(path): this user may not write to it\n"))
+        #expect(outcome.exitCode == 75)
+        #expect(store.targets == ["/v1/files/a"])
+        #expect(station.waitingFiles == ["sub/b", "sub/deep/c"])
+    }
+
+    @Test("because the place is taken among the sent files is told", arguments: ["file", "link"])
+    func notAFolder(kind: String) async throws {
+        let station = try Station(files: ["a": "1", "sub/b": "2"])
+        mkdir(station.folder("sent_files"), 0o755)
+        if kind == "file" {
+            try station.folder.write([1], to: "sent_files/sub")
+        } else {
+            symlink(station.folder("identity"), station.folder("sent_files/sub"))
+        }
+        let store = Store()
+        let receiver = try station.listenHonestly(into: store)
+        let outcome = try await station.send(to: receiver.port)
+        #expect(outcome.errors.contains("/sent_files/sub: it is no folder\n  hint: give "))
+        #expect(outcome.exitCode == 75)
+        #expect(store.targets == ["/v1/files/a"])
+    }
+
+    @Test("because its disk is full is an error before anything is sent, exit 73", .enabled(if: isRoot))
+    func full() async throws {
+        let station = try Station(files: ["a": "1"])
+        guard let disk = try await SmallDisk(at: station.folder("sent_files")) else { return }
+        disk.fill()
+        let receiver = try station.listenHonestly()
+        let outcome = try await station.send(to: receiver.port)
+        await disk.remove()
+        #expect(outcome.errors.contains("/sent_files/.probe: No space left on device\n  hint: "), "\(outcome.errors)")
+        #expect(outcome.exitCode == 73)
+        #expect(receiver.connectionCount == 0)
+    }
+
+    @Test("because its disk fills up ends the run, and nothing more is sent in vain", .enabled(if: isRoot))
+    func fillsUp() async throws {
+        let names = (0..<20).map { "file\($0 + 10)" }
+        let station = try Station(files: Dictionary(uniqueKeysWithValues: names.map { ($0, $0) }))
+        guard let disk = try await SmallDisk(at: station.folder("sent_files")) else { return }
+        let store = Store()
+        let answers = station.answers
+        let receiver = try station.listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                store.keep(request)
+                disk.fill()
+                try connection.send(try answers.answer(to: request))
+            }
+        }
+        var settings = SenderSettings.quick
+        settings.requestsInFlight = 1
+        let outcome = try await station.run(to: receiver.port, settings: settings)
+        await disk.remove()
+        #expect(outcome.status == .temporaryFailure)
+        #expect(outcome.gaveUp?.reason.hasPrefix("what the receiver has could not be moved: ") == true)
+        #expect(outcome.gaveUp?.files == 20)
+        #expect(outcome.failures == [])
+        #expect(store.all.count < 5)
+        #expect(station.waitingFiles == names)
     }
 
     @Test("is none that takes files, and the one for sent files is looked at too", .enabled(if: isRoot))

@@ -17,7 +17,8 @@ struct JSONReportTests {
         return [
             .started(files: 2, bytes: 10, receiver: "https://lab:3500", pi: PiName("pi-01")!),
             .started(files: 2, bytes: nil, receiver: "https://lab:3500", pi: PiName("pi-01")!),
-            .connected(cipherSuite: "TLS_AES_128_GCM_SHA256"), .begun(path, size: 5, inParts: true),
+            .connected(cipherSuite: "TLS_AES_128_GCM_SHA256"),
+            .begun(path, size: 5, inParts: true),
             .reached(path, bytes: 3, size: 5), .sent(path, receipt: receipt, keptAs: "x"),
             .sent(path, receipt: receipt, keptAs: nil),
             .failed(.notSent("b", reason: "full", hint: "make room"), file: "b\u{202E}\u{7F}"),
@@ -28,7 +29,7 @@ struct JSONReportTests {
             .certificateEnds(.receiver, time: 1_795_373_193, remaining: .seconds(60)), .notice("words"),
             .waitingForQuiet(files: 1, quietTime: .seconds(5)), .beingWritten(files: 2),
             .finished(sent: 1, waiting: 1, folder: "/sent"), .nothingToSend(folder: "/data"),
-            .sentFilesRemoved(files: 2, bytes: 5),
+            .sentFilesRemoved(files: 2, bytes: 5), .lookedAgain(files: 1, bytes: 5),
         ]
     }
 

@@ -20,10 +20,27 @@ struct LookScheduleTests {
         #expect(late.earliest == start + .seconds(60))
     }
 
+    @Test("what has come beside a large file is looked for at once, in a plain period too", arguments: [false, true])
+    func unfinished(isPlain: Bool) {
+        var schedule = schedule(isPlain: isPlain)
+        let now = start + .seconds(20)
+        #expect(schedule.next(after: .unfinished, begun: start, at: now) == .init(earliest: now, latest: now))
+    }
+
     @Test("files that wait are not tried again at every change")
     func someWait() {
         var schedule = schedule()
         let next = schedule.next(after: .someWait, begun: start, at: start)
+        #expect(next == .init(earliest: start + .seconds(30), latest: start + .seconds(300)))
+    }
+
+    @Test("files of which none was taken are tried again after pauses that grow to five minutes")
+    func allWait() {
+        var schedule = schedule()
+        let pauses = (0..<5).map { _ in schedule.next(after: .allWait, begun: start, at: start).earliest - start }
+        #expect(pauses == [30, 60, 120, 240, 300].map { .seconds($0) })
+        _ = schedule.next(after: .someWait, begun: start, at: start)
+        let next = schedule.next(after: .allWait, begun: start, at: start)
         #expect(next == .init(earliest: start + .seconds(30), latest: start + .seconds(300)))
     }
 

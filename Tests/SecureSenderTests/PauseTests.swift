@@ -33,6 +33,21 @@ struct PauseTests {
         #expect(ContinuousClock.now - start >= .seconds(1))
     }
 
+    @Test("because it could not write one gets that again after a pause")
+    func storageFailed() async throws {
+        let station = try station()
+        let answers = station.answers
+        let receiver = try station.listen { connection in
+            _ = try connection.nextRequest()
+            try connection.send(answers.problem(.storageFailed))
+            try answers.serve(connection)
+        }
+        let outcome = try await station.run(to: receiver.port)
+        #expect(outcome.status == .success)
+        #expect(outcome.failures == [])
+        #expect(outcome.sent.sorted() == Self.names)
+    }
+
     @Test("because it has too much to do gets each file again over the same connection, one at first")
     func tooManyRequests() async throws {
         let station = try station()

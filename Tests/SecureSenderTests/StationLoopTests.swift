@@ -114,6 +114,35 @@ struct StationLoopTests {
         #expect(station.waitingFiles == [])
     }
 
+    @Test(
+        "does not let what appears wait for a large file, which is sent once all the same",
+        arguments: [true, false])
+    func besideLarge(watches: Bool) async throws {
+        let station = try Station()
+        try station.writeLarge()
+        let answers = station.answers
+        let store = Store()
+        let receiver = try station.listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                store.keep(request)
+                // Comes after the look.
+                if store.all.count == 5 { try station.write("1", to: "small") }
+                try connection.send(try answers.answer(to: request))
+            }
+        }
+        var settings = StationSettings.quick
+        settings.sender.inPartsAbove = 4 << 10
+        settings.sender.partSizes = 1 << 10...1 << 10
+        settings.sender.shortestLook = .zero
+        if !watches { settings.lookLifetime = .milliseconds(200) }
+        let outcome = try await station.loop(to: receiver.port, watches: watches, settings: settings) { _ in
+            try await waitUntil { station.sentFiles.contains("large") && station.sentFiles.contains("small") }
+        }
+        store.expectOnceBeside("small")
+        #expect(outcome.failures == [])
+    }
+
     @Test("leaves a file that is open, and sends it when it is closed")
     func openFile() async throws {
         let station = try Station()
@@ -157,6 +186,54 @@ struct StationLoopTests {
         #expect(outcome.failure == nil)
         #expect(outcome.events.filter { if case .started = $0 { true } else { false } }.count == 1)
         #expect(station.waitingFiles.count == 21)
+    }
+
+    @Test("sends nothing again while sent files cannot be moved", .enabled(if: geteuid() == 0))
+    func fullDisk() async throws {
+        let station = try Station(files: ["a": "1"])
+        guard let disk = try await SmallDisk(at: station.folder("sent_files")) else { return }
+        let store = Store()
+        let answers = station.answers
+        let receiver = try station.listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                store.keep(request)
+                disk.fill()
+                try connection.send(try answers.answer(to: request))
+            }
+        }
+        _ = try await station.loop(
+            to: receiver.port, interval: .milliseconds(10), backOff: .milliseconds(1) ... .milliseconds(10)
+        ) { events in
+            try await waitUntil {
+                let failures = events().compactMap { if case .failed(let failure, nil) = $0 { failure } else { nil } }
+                return failures.filter { $0.message.hasPrefix("Sent files cannot be moved to ") }.count > 2
+            }
+        }
+        await disk.remove()
+        #expect(store.targets == ["/v1/files/a"])
+        #expect(station.waitingFiles == ["a"])
+    }
+
+    @Test("comes back to a full receiver after a pause, whatever appears meanwhile")
+    func fullReceiver() async throws {
+        let station = try Station(files: ["a": "1"])
+        let answers = station.answers
+        let store = Store()
+        let receiver = try station.listen { connection in
+            while true {
+                store.keep(try connection.nextRequest())
+                try connection.send(answers.problem(.insufficientStorage))
+            }
+        }
+        let outcome = try await station.loop(to: receiver.port, backOff: .seconds(1000) ... .seconds(1000)) { events in
+            try await waitUntil {
+                events().contains { if case .finished = $0 { true } else { false } }
+            }
+            for number in 0..<20 { try station.write("\(number)", to: "b\(number)") }
+        }
+        #expect(store.targets == ["/v1/files/a"])
+        #expect(outcome.failures.map(\.message) == ["a could not be sent"])
     }
 
     @Test("uses a renewed identity from the next look on, and the old one while that is broken")

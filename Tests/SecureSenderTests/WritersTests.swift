@@ -123,6 +123,18 @@ struct YoungFileTests {
         #expect(station.waitingFiles == [])
     }
 
+    @Test("is waited for although the quiet time is longer than a look lasts")
+    func longQuietTime() async throws {
+        let station = try Station()
+        try station.write("new", to: "new")
+        try station.write("future", to: "future", age: -86_400)
+        let receiver = try station.listenHonestly()
+        var settings = Self.settings
+        settings.lookLifetime = settings.quietTime / 2
+        let outcome = try await station.sendAll(to: receiver.port, settings: settings)
+        #expect(outcome.sent == ["new", "future"])
+    }
+
     /// A look ten seconds ago, with a quiet time of five, at a file from the future.
     private func source(in folder: TemporaryFolder) throws -> FileSource {
         try write("content", in: folder)
@@ -143,7 +155,7 @@ struct YoungFileTests {
         let folder = try TemporaryFolder()
         let source = try source(in: folder)
         #expect(source.count == 1)
-        #expect(source.next(.oldest)?.description == "file")
+        #expect(source.next(.oldest)?.path.description == "file")
         #expect(source.next(.oldest) == nil)
         #expect(source.beingWrittenCount == 0)
     }

@@ -108,7 +108,9 @@ extension Check {
     }
 
     private func look(through source: Folder, leavingOut target: Folder) throws(CommandFailure) -> FileScan {
-        if let obstacle = FolderExit(of: source).obstacle { throw .immovable(source.path, obstacle) }
+        if let obstacle = FolderExit(of: source).obstacle {
+            throw .immovable(.init(path: source.path, obstacle: obstacle))
+        }
         do throws(SystemCallError) { return try FileScan(of: source, leavingOut: target) } catch {
             throw .notADirectory(source.path, reason: "\(error)")
         }

@@ -13,7 +13,9 @@ extension SecureSenderCommand {
             report(.notice("Warning: every user of this computer can read \(path)\n  hint: chmod 600 \(path)"))
         }
         guard let receiver = ReceiverAddress(ip, port: places.port) else { throw .notAnAddress(ip, port: places.port) }
-        if let obstacle = FolderExit(of: source).obstacle { throw .immovable(source.path, obstacle) }
+        if let obstacle = FolderExit(of: source).obstacle {
+            throw .immovable(.init(path: source.path, obstacle: obstacle))
+        }
         if selection.dryRun { return try list(source, identity) }
         guard let lock = lock(source, report) else { return .success }
         defer { withExtendedLifetime(lock) {} }

@@ -68,9 +68,12 @@ extension FileList {
         return (end == .oldest ? quiet.popFirst() : quiet.popLast()).map { file(items[$0]) }
     }
 
+    /// Whether the folder wants to be looked at again.
+    func isOutdated(at now: Uptime) -> Bool { now >= end }
+
     /// Those that can be taken.
     mutating func quietCount(at now: Uptime) -> Int {
-        guard now < end else { return 0 }
+        guard !isOutdated(at: now) else { return 0 }
         while young < items.count, quietEnd(of: items[young]) <= now {
             // Into the room of those taken from the newer end.
             items[quiet.upperBound] = items[young]
@@ -82,7 +85,7 @@ extension FileList {
 
     /// When all that do not change have been quiet; `nil` if they have, or it is too late for this list.
     func allQuiet(at now: Uptime) -> Uptime? {
-        guard now < end, young < items.count else { return nil }
+        guard !isOutdated(at: now), young < items.count else { return nil }
         return items.last.map { quietEnd(of: $0) }
     }
 

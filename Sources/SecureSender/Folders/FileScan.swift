@@ -12,30 +12,37 @@ struct FileScan {
     /// Folders inside that cannot be read.
     private(set) var unreadable = Noted<SystemCallError>()
     /// Folders inside whose files cannot be moved; these are left out.
-    private(set) var immovable = Noted<(path: String, obstacle: FolderObstacle)>()
+    private(set) var immovable = Noted<ImmovableFolder>()
+
+    /// Those of `begun` that are still as they were; they are not among `files`.
+    private(set) var begun: [BegunFile] = []
 
     private let excluded: Fingerprint?
+    private let begunBefore: [BegunFile]
     private let selection: FileSelection
     private let watch: FolderWatch?
 
-    /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder `leavingOut`.
+    /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder for sent files. `begun`: files
+    /// that are on their way already.
     init(
-        of folder: Folder, leavingOut excluded: Folder?, quietTime: QuietTime = QuietTime(.zero),
-        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil
+        of folder: Folder, leavingOut sentFolder: Folder?, quietTime: QuietTime = QuietTime(.zero),
+        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil,
+        begun: [BegunFile] = []
     ) throws(SystemCallError) {
         self.selection = selection
+        begunBefore = begun
         self.watch = watch
         files = FileList(quietTime: quietTime, lifetime: lifetime)
-        self.excluded = try excluded.map { (excluded) throws(SystemCallError) in
-            Fingerprint(try excluded.descriptor.status())
+        excluded = try sentFolder.map { (folder) throws(SystemCallError) in
+            Fingerprint(try folder.descriptor.status())
         }
-        try collect(folder, .root, path: [])
+        try collect(folder, .root, path: [], target: FolderTarget(sentFolder))
         files.sort()
     }
 
     /// `path`: of `folder`, below the one that is looked through.
     private mutating func collect(
-        _ folder: Folder, _ index: FileList.FolderIndex, path: [String]
+        _ folder: Folder, _ index: FileList.FolderIndex, path: [String], target: FolderTarget
     ) throws(SystemCallError) {
         watch?.add(folder)
         let exit = FolderExit(of: folder)
@@ -58,23 +65,36 @@ struct FileScan {
                 return refuse(name, below: path, error)
             }
             if status.isFolder {
-                descend(into: name, of: folder, index, path: path, status: Fingerprint(status))
-            } else if let obstacle = exit.obstacle(to: status) {
+                descend(into: name, of: folder, index, path: path, target: target, status: Fingerprint(status))
+            } else if let obstacle = exit.obstacle(to: status).map({ ImmovableFolder(path: folder.path, obstacle: $0) })
+                ?? target.immovable
+            {
                 // Once for all that is in it.
-                if !hasImmovable { immovable.append((folder.path, obstacle)) }
+                if !hasImmovable { immovable.append(obstacle) }
                 hasImmovable = true
             } else {
-                files.add(name, in: index, Fingerprint(status))
+                add(name, of: path, index, Fingerprint(status))
             }
         }
     }
 
+    private mutating func add(
+        _ name: String, of parents: [String], _ index: FileList.FolderIndex, _ fingerprint: Fingerprint
+    ) {
+        // They are few.
+        let known = begunBefore.first { $0.fingerprint == fingerprint && $0.path.segments == parents + [name] }
+        if let known { begun.append(known) } else { files.add(name, in: index, fingerprint) }
+    }
+
     private mutating func descend(
-        into name: String, of folder: Folder, _ index: FileList.FolderIndex, path: [String], status: Fingerprint
+        into name: String, of folder: Folder, _ index: FileList.FolderIndex, path: [String], target: FolderTarget,
+        status: Fingerprint
     ) {
         if let excluded, (excluded.device, excluded.inode) == (status.device, status.inode) { return }
         do throws(SystemCallError) {
-            try collect(try folder.folder(name), files.add(folder: name, in: index), path: path + [name])
+            try collect(
+                try folder.folder(name), files.add(folder: name, in: index), path: path + [name],
+                target: target.target(name))
         } catch {
             if error.code != ENOENT { unreadable.append(error) }
         }

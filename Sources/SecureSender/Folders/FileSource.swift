@@ -6,14 +6,20 @@ import UploadProtocol
 final class FileSource {
     private var list: FileList
     private let folder: Folder
+    private let watch: FolderWatch?
+    private var nextGlance = Uptime.now
     /// Files that changed too late, or went on changing.
     private(set) var beingWrittenCount = 0
 
     private var bytesGivenOut: Int64 = 0
 
-    init(_ list: FileList, folder: Folder) {
+    /// Gaps between two questions to the kernel, which the loop over a busy connection would ask thousands of times.
+    private static let glanceInterval: Duration = .milliseconds(100)
+
+    init(_ list: FileList, folder: Folder, watch: FolderWatch? = nil) {
         self.list = list
         self.folder = folder
+        self.watch = watch
     }
 
     /// Those that can be given out now, if they have not changed since.
@@ -28,18 +34,35 @@ final class FileSource {
     /// Whether there was more than one list holds.
     var isPartial: Bool { list.isPartial }
 
+    /// Whether this look is too long ago: it gives out no more.
+    var isOutdated: Bool { list.isOutdated(at: .now) }
+
+    var quietTime: Duration { list.quietTime.duration }
+
+    /// Whether something has come into the folder since the look. Says so once.
+    func takeNews() -> Bool {
+        guard let watch, nextGlance <= .now else { return false }
+        nextGlance = .now + Self.glanceInterval
+        return watch.takeChanges()
+    }
+
     /// When all have been quiet that do not change; `nil` if all have.
     var allQuiet: Uptime? { list.allQuiet(at: .now) }
 
-    func next(_ end: UploadOrder.End) -> UploadPath? {
+    func next(_ end: UploadOrder.End) -> FileList.File? {
         while let file = list.take(end, at: .now) {
             // What its station has taken away is not ours to send.
             guard let status = status(of: file.path) else { continue }
             bytesGivenOut += Int64(status.st_size)
-            if list.quietTime.isOver(for: Fingerprint(status), seenAs: file.fingerprint, at: .now) { return file.path }
+            if isQuiet(Fingerprint(status), seenAs: file.fingerprint) { return file }
             beingWrittenCount += 1
         }
         return nil
+    }
+
+    /// `seen`: the hash of the fingerprint that it had before.
+    func isQuiet(_ file: Fingerprint, seenAs seen: Int) -> Bool {
+        list.quietTime.isOver(for: file, seenAs: seen, at: .now)
     }
 
     private func status(of path: UploadPath) -> stat? {

@@ -60,7 +60,7 @@ func openForSending(_ path: [String], below folder: Folder) throws(FileObstacle)
 final class FileHashing {
     let path: UploadPath
     let file: FileDescriptor
-    private let fingerprint: Fingerprint
+    let fingerprint: Fingerprint
     private var hash: SHA256? = SHA256()
     /// Bytes that are hashed.
     private(set) var position: Int64 = 0

@@ -16,6 +16,8 @@ enum Verdict: Hashable, Sendable {
     case damaged(isWhole: Bool, reason: String)
     /// The file is not stored; others may be.
     case refused(reason: String, hint: String?)
+    /// The receiver has no room for it, and so for none that is as large.
+    case noRoom(reason: String, hint: String?)
     /// It took too long; nobody has decided about the file.
     case interrupted(reason: String)
     /// The signature's time is off; the receiver's own is this, in seconds since 1970.
@@ -114,7 +116,9 @@ extension AnswerJudge {
                 return .refused(reason: "\(details.words), and does not say what time it is", hint: nil)
             }
             return .clockSkew(receiverTime: time)
-        case .draining, .tooManyRequests:
+        case .insufficientStorage:
+            return .noRoom(reason: details.words, hint: details.hint)
+        case .storageFailed where exchange.request == .put, .draining, .tooManyRequests:
             return .later(reason: details.words, seconds: response.retryAfter)
         case .timeout:
             return .interrupted(reason: details.words)

@@ -83,6 +83,7 @@ final class JSONReport {
 
     private func interlude(_ event: SendEvent) -> JSONLine? {
         switch event {
+        case .lookedAgain(let files, let bytes): JSONLine("looked-again") { ($0.files, $0.bytes) = (files, bytes) }
         case .connected(let cipherSuite): JSONLine("connected") { $0.cipherSuite = cipherSuite }
         case .waiting(let silence): JSONLine("waiting") { $0.seconds = silence.fraction }
         case .pausing(let pause, let reason):

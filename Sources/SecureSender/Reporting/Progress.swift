@@ -37,6 +37,11 @@ struct Progress: Sendable {
         advance(size - (counted.removeValue(forKey: file) ?? 0), at: now)
     }
 
+    /// There is so much left; `bytes` is `nil` if that is not known.
+    mutating func left(files: Int, bytes: Int64?) {
+        total = Amount(files: self.files + files, bytes: bytes.map { self.bytes + $0 })
+    }
+
     /// Nothing more comes of `file` in this run.
     mutating func fail(_ file: String) {
         counted[file] = nil

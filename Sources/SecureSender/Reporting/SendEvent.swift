@@ -7,6 +7,8 @@ enum SendEvent: Hashable, Sendable {
 
     /// As far as is known; `bytes` is `nil` if it is not.
     case started(files: Int, bytes: Int64?, receiver: String, pi: PiName)
+    /// The folder was looked at again while large files are on their way: so much is left; `bytes` is `nil` if that is not known.
+    case lookedAgain(files: Int, bytes: Int64?)
     case connecting
     /// `cipherSuite`: as IANA names it.
     case connected(cipherSuite: String)

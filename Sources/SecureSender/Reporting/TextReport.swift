@@ -73,6 +73,8 @@ final class TextReport {
             progress = Progress(total: .init(files: files, bytes: bytes), at: time)
             pace = ProgressPace(from: time)
             isListed = files <= Self.mostListed
+        case .lookedAgain(let files, let bytes):
+            progress.left(files: files, bytes: bytes)
         case .begun(let path, _, _):
             file = path.description
         case .hashing(let path, _, _):

@@ -17,15 +17,22 @@ struct FileQueue {
     }
 
     /// One file at a time.
-    private struct Lane {
-        var hashing: FileHashing?
-        var ready: ReadyFile?
+    struct Lane {
+        fileprivate var hashing: FileHashing?
+        fileprivate var ready: ReadyFile?
 
-        var isFree: Bool { hashing == nil && ready == nil }
-        var count: Int { isFree ? 0 : 1 }
+        fileprivate var isFree: Bool { hashing == nil && ready == nil }
+        fileprivate var count: Int { isFree ? 0 : 1 }
+
+        var file: BegunFile? {
+            hashing.map { BegunFile(path: $0.path, fingerprint: $0.fingerprint) }
+                ?? ready.map { BegunFile($0.upload.file) }
+        }
+        /// Bytes.
+        var size: Int64 { file?.fingerprint.size ?? 0 }
     }
 
-    /// Large files that wait for the one before: with more of them the small ones behind have to wait.
+    /// Large files that wait for the one before; more of them are left to the next look.
     static let mostLargeWaiting = 64
 
     private let source: FileSource
@@ -34,16 +41,20 @@ struct FileQueue {
     private let hashedAtATime: Int
     private var order: UploadOrder
     private var small = Lane()
-    private var large = Lane()
-    private var largeWaiting: [UploadPath] = []
+    /// One that an earlier look has begun comes before all others.
+    private(set) var large: Lane
+    private var largeWaiting: [FileList.File] = []
+    /// Large files that are left to the next look.
+    private(set) var leftCount = 0
     /// To be hashed again.
-    private var again: [UploadPath] = []
+    private var again: [FileList.File] = []
     private var secondTries: Set<UploadPath> = []
     private let buffer = PieceBuffer()
 
-    init(_ source: FileSource, folder: Folder, settings: SenderSettings) {
+    init(_ source: FileSource, folder: Folder, settings: SenderSettings, large: Lane = Lane()) {
         self.source = source
         self.folder = folder
+        self.large = large
         largeAbove = settings.inPartsAbove
         hashedAtATime = settings.hashedAtATime
         order = UploadOrder(newestEvery: settings.newestEvery)
@@ -67,13 +78,16 @@ struct FileQueue {
 
     var mayPrepareSmall: Bool { small.hashing != nil || (small.isFree && mayTakeNext) }
 
+    /// Whether large files alone are left.
+    var hasNoSmall: Bool { small.isFree && !mayTakeNext }
+
     /// The large file that is being hashed, and how far it is.
     var largeHashing: FileHashing? { large.hashing }
 
     /// Has a file sent once more, hashed anew; false if that was tried already.
-    mutating func tryAgain(_ path: UploadPath) -> Bool {
-        guard secondTries.insert(path).inserted else { return false }
-        again.append(path)
+    mutating func tryAgain(_ file: OutgoingFile) -> Bool {
+        guard secondTries.insert(file.path).inserted else { return false }
+        again.append(FileList.File(path: file.path, fingerprint: file.fingerprint.hashValue))
         return true
     }
 }
@@ -84,17 +98,17 @@ extension FileQueue {
     /// Comes nearer to having the next small file ready, by a bounded amount of work.
     mutating func prepareSmall() -> Step {
         if small.isFree {
-            guard mayTakeNext, let path = takeNext() else { return .done }
+            guard mayTakeNext, let file = takeNext() else { return .done }
             do throws(FileObstacle) {
-                let hashing = try FileHashing(path, below: folder)
+                let hashing = try open(file)
                 guard hashing.size > largeAbove else {
                     small.hashing = hashing
                     return advance(\.small)
                 }
-                if large.isFree, largeWaiting.isEmpty { large.hashing = hashing } else { largeWaiting.append(path) }
+                takeLarge(hashing, of: file)
                 return .done
             } catch {
-                return .obstacle(path, error)
+                return .obstacle(file.path, error)
             }
         }
         return advance(\.small)
@@ -103,21 +117,37 @@ extension FileQueue {
     /// Comes nearer to having the next large file ready, by a bounded amount of work.
     mutating func prepareLarge() -> Step {
         if large.isFree, !largeWaiting.isEmpty {
-            let path = largeWaiting.removeFirst()
+            let file = largeWaiting.removeFirst()
             do throws(FileObstacle) {
-                large.hashing = try FileHashing(path, below: folder)
+                large.hashing = try open(file)
             } catch {
-                return .obstacle(path, error)
+                return .obstacle(file.path, error)
             }
         }
         return advance(\.large)
     }
 
-    private var mayTakeNext: Bool {
-        largeWaiting.count < Self.mostLargeWaiting && (source.count > 0 || !again.isEmpty)
+    /// It may have been changed since the look, and between two of its writer's lines nobody has it open.
+    private func open(_ file: FileList.File) throws(FileObstacle) -> FileHashing {
+        let hashing = try FileHashing(file.path, below: folder)
+        guard source.isQuiet(hashing.fingerprint, seenAs: file.fingerprint) else { throw .beingWritten }
+        return hashing
     }
 
-    private mutating func takeNext() -> UploadPath? {
+    private mutating func takeLarge(_ hashing: FileHashing, of file: FileList.File) {
+        if large.isFree, largeWaiting.isEmpty {
+            large.hashing = hashing
+        } else if largeWaiting.count < Self.mostLargeWaiting {
+            largeWaiting.append(file)
+        } else {
+            // The small ones behind must not wait.
+            leftCount += 1
+        }
+    }
+
+    private var mayTakeNext: Bool { source.count > 0 || !again.isEmpty }
+
+    private mutating func takeNext() -> FileList.File? {
         again.isEmpty ? source.next(order.next()) : again.removeFirst()
     }
 

@@ -11,6 +11,8 @@ struct RetryPolicy {
     private let random: () -> Double
     /// When the receiver last decided about a file or got more of one.
     private var lastProgress: Uptime
+    /// When that first happened.
+    private(set) var firstProgress: Uptime?
     /// Tries in a row that brought nothing.
     private var barren = 0
     /// Nothing is begun before.
@@ -25,6 +27,7 @@ struct RetryPolicy {
 
     mutating func progress(at now: Uptime) {
         lastProgress = now
+        firstProgress = firstProgress ?? now
         barren = 0
     }
 

@@ -10,10 +10,14 @@ extension SendRun {
         case .stored(let receipt):
             inParts.removeAll { $0.file == exchange.file }
             decided(bytes: exchange.bodySize)
+            room.found(exchange.file.size)
             acknowledged.append(AcknowledgedFile(file: exchange.file, receipt: receipt))
         case .refused(let reason, let hint):
             decided(bytes: exchange.bodySize)
             fail(exchange, reason: reason, hint: hint)
+        case .noRoom(let reason, let hint):
+            decided(bytes: exchange.bodySize)
+            takeNoRoom(exchange, reason: reason, hint: hint)
         case .damaged(let isWhole, let reason):
             decided(bytes: exchange.bodySize)
             takeDamage(exchange, isWhole: isWhole, reason: reason)
@@ -74,10 +78,22 @@ extension SendRun {
         lastPartAnswer = now
     }
 
+    /// Says so of the first file; the others that do not fit are counted.
+    private func takeNoRoom(_ exchange: Exchange, reason: String, hint: String?) {
+        let isFirst = room.lack == nil
+        room.missed(exchange.request == .announce ? exchange.file.size : exchange.bodySize, reason: reason)
+        if isFirst { return fail(exchange, reason: reason, hint: hint) }
+        if exchange.request != .put {
+            guard let file = fileInParts(of: exchange) else { return }
+            inParts.removeAll { $0 === file }
+        }
+        room.leftCount += 1
+    }
+
     private func takeDamage(_ exchange: Exchange, isWhole: Bool, reason: String) {
         if !isWhole { return advance(exchange) { $0.lost() } }
         inParts.removeAll { $0.file == exchange.file }
-        guard exchange.upload.isSecondTry || !queue.tryAgain(exchange.file.path) else { return }
+        guard exchange.upload.isSecondTry || !queue.tryAgain(exchange.file) else { return }
         fail(
             exchange.file.path, reason: reason,
             hint: "it may be written to all the time, or the disk may be at fault; the file waits for the next run")

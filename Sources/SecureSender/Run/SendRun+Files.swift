@@ -1,5 +1,6 @@
 import CommandSupport
 import Files
+import Glibc
 import MessageSignatures
 import OpenSSL
 import UploadProtocol
@@ -49,6 +50,10 @@ extension SendRun {
                         keptAs: name.utf8.elementsEqual(path.description.utf8) ? nil : name))
             case .changed:
                 fail(path, reason: "\(FileObstacle.changed)")
+            case .failed(let error) where error.concernsWholeDisk:
+                // The others would be sent, and sent again by the next run, and stay too.
+                unmovedCount += 1
+                giveUp("what the receiver has could not be moved: \(error)", .zero)
             case .failed(let error):
                 fail(path, reason: "the receiver has it, but it could not be moved: \(error)", hint: nil)
             }
@@ -70,6 +75,11 @@ extension SendRun {
 
     /// Files that the receiver has acknowledged, and that were not moved yet.
     var unmovedCount: Int { acknowledged.count + (mover?.count ?? 0) }
+}
+
+extension SystemCallError {
+    /// Whether other files on this disk fare no better.
+    fileprivate var concernsWholeDisk: Bool { [ENOSPC, EDQUOT, EROFS, EIO].contains(code) }
 }
 
 // MARK: - Time

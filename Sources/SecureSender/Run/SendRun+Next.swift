@@ -10,9 +10,8 @@ struct Departure {
 extension SendRun {
     /// Begins the next request, if one is ready and may go.
     func next() -> Departure? {
-        guard end == nil, stopTime == nil, policy.pauseEnd <= .now, unmovedCount < settings.mostUnmoved else {
-            return nil
-        }
+        guard end == nil, stopTime == nil, policy.pauseEnd <= .now, unmovedCount < settings.mostUnmoved, !seesNews()
+        else { return nil }
         for lane in turns.order {
             guard let departure = lane == .small ? nextSmall() : nextLarge() else { continue }
             turns.took(lane, bytes: departure.exchange.bodySize)
@@ -22,10 +21,10 @@ extension SendRun {
         return nil
     }
 
-    /// Whether all is sent and answered.
+    /// Whether all that is to be sent is sent and answered.
     var isDone: Bool {
         pipeline.unanswered.isEmpty
-            && (stopTime != nil || pipeline.waiting.isEmpty && inParts.isEmpty && queue.count == 0)
+            && (stopTime != nil || wantsLook || pipeline.waiting.isEmpty && inParts.isEmpty && queue.count == 0)
     }
 
     private func nextSmall() -> Departure? {
@@ -34,6 +33,7 @@ extension SendRun {
         }
         while let upload = pipeline.nextWaiting, hasRoom(for: upload) {
             _ = pipeline.takeWaiting()
+            guard fits(upload) else { continue }
             do throws(FileObstacle) {
                 if let departure = begin(upload, try reopen(upload.file, below: folder)) { return departure }
             } catch {
@@ -42,12 +42,15 @@ extension SendRun {
         }
         guard pipeline.waiting.isEmpty, let ready = queue.readySmall, hasRoom(for: ready.upload) else { return nil }
         _ = queue.takeSmall()
+        guard fits(ready.upload) else { return nil }
         report(.begun(ready.upload.file.path, size: ready.upload.file.size, inParts: goesInParts(ready.upload)))
         return begin(ready.upload, ready.descriptor)
     }
 
     private func nextLarge() -> Departure? {
-        if inParts.filter(isLarge).count < settings.largeFilesAtOnce, let ready = queue.takeLarge() {
+        if inParts.filter(isLarge).count < settings.largeFilesAtOnce, let ready = queue.takeLarge(),
+            fits(ready.upload)
+        {
             report(.begun(ready.upload.file.path, size: ready.upload.file.size, inParts: true))
             inParts.append(FileInParts(ready.upload, descriptor: ready.descriptor))
         }
@@ -56,6 +59,13 @@ extension SendRun {
         // They take turns.
         inParts.append(file)
         return nextStep(of: file)
+    }
+
+    /// Whether the receiver may have room for it; else it is left.
+    private func fits(_ upload: Upload) -> Bool {
+        guard !room.isThere(for: upload.file.size) else { return true }
+        room.leftCount += 1
+        return false
     }
 
     private func isLarge(_ file: FileInParts) -> Bool { file.file.size > settings.inPartsAbove }

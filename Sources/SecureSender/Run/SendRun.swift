@@ -2,7 +2,8 @@ import CommandSupport
 import Glibc
 import UploadProtocol
 
-/// One run: sends every file of a source over one connection at a time, and moves those that the receiver holds.
+/// One run: sends every file of a source over one connection at a time, and moves those that the receiver holds. It ends
+/// early where its folder wants to be looked at again; what it has begun goes on with the next.
 final class SendRun {
     let receiver: ReceiverAddress
     let identity: PiIdentity
@@ -22,6 +23,7 @@ final class SendRun {
     private(set) var mover: Mover?
     var turns = LaneTurns()
     var reach = LinkReach()
+    var room = ReceiverRoom()
     var partSize: PartSize
     var policy: RetryPolicy
     /// Why and for how long the rest is left to the next run.
@@ -30,9 +32,15 @@ final class SendRun {
     private let stop: StopSignal
     /// Somebody wants us to end: nothing more is begun, and what is under way has until then.
     private(set) var stopTime: Uptime?
+    private let source: FileSource
+    /// The folder wants to be looked at again: nothing more is begun, and what is under way is answered.
+    private(set) var wantsLook = false
 
+    private let sentBefore: Int?
     var sentCount = 0
     var failedCount = 0
+    /// Files that the receiver has, and that stay because the disk takes none.
+    var unmovedCount = 0
     /// Files that somebody has open for writing.
     var beingWrittenCount = 0
     var lastReceipt: (time: Int64, certificateEnd: Int64)?
@@ -45,8 +53,8 @@ final class SendRun {
 
     init(
         to receiver: ReceiverAddress, as identity: PiIdentity, files: FileSource, from folder: Folder,
-        sentFolder: Folder, clock: SenderClock, settings: SenderSettings, stop: StopSignal = StopSignal(),
-        report: @escaping (SendEvent) -> Void
+        sentFolder: Folder, begun: BegunFiles = BegunFiles(), clock: SenderClock, settings: SenderSettings,
+        stop: StopSignal = StopSignal(), report: @escaping (SendEvent) -> Void
     ) {
         self.receiver = receiver
         self.identity = identity
@@ -57,28 +65,63 @@ final class SendRun {
         self.clock = clock
         self.sentFolder = sentFolder
         pipeline = Pipeline(settings: settings, isCautious: !clock.isSynchronised)
-        queue = FileQueue(files, folder: folder, settings: settings)
+        source = files
+        queue = FileQueue(files, folder: folder, settings: settings, large: begun.large)
+        inParts = begun.inParts
+        // Whatever ended the run before, the receiver is asked how far they got.
+        for file in inParts { _ = file.disconnected(isSuspect: false) }
+        sentBefore = begun.sentBefore
         partSize = PartSize(time: settings.partTime, range: settings.partSizes)
         policy = RetryPolicy(settings: settings, now: .now)
     }
 
-    /// Returns when every file was sent or has failed for this run; throws what ends the run before.
+    /// For the next look.
+    var begun: BegunFiles {
+        BegunFiles(large: queue.large, inParts: inParts, sentBefore: wantsLook ? (sentBefore ?? 0) + sentCount : nil)
+    }
+
+    /// Returns when every file was sent or has failed for this run, or the folder wants to be looked at again; throws what
+    /// ends the run before.
     func run() throws(CommandFailure) -> ExitStatus {
-        report(.started(files: queue.count, bytes: queue.bytes, receiver: receiver.url, pi: identity.name))
+        tellOfStart()
         defer {
             if let lastReceipt {
                 LastReceiptTime(folder: sentFolder.path)
                     .remember(lastReceipt.time, certificateEnd: lastReceipt.certificateEnd)
             }
         }
-        while end == nil, !isStopping(), hasSomethingToSend() { try connectAndServe() }
-        if let end {
-            let rest = pipeline.waiting.count + inParts.count + queue.count
-            failedCount += rest
-            report(.gaveUp(reason: end.reason, files: rest, pause: end.pause))
+        while end == nil, !isStopping(), !wantsLook, hasSomethingToSend() { try connectAndServe() }
+        // Nothing was taken: the next run comes after a pause.
+        if let lack = room.lack, sentCount == 0 { giveUp(lack, .zero) }
+        if end != nil || isStopping() {
+            wantsLook = false
+        } else if queue.leftCount > 0, sentCount > 0 {
+            wantsLook = true
         }
-        report(.finished(sent: sentCount, waiting: failedCount, folder: sentFolder.path))
+        if !wantsLook { tellOfEnd() }
         return failedCount == 0 ? .success : .temporaryFailure
+    }
+
+    private func tellOfStart() {
+        let bytes = queue.bytes.map { inParts.reduce($0 + queue.large.size) { $0 + $1.file.size } }
+        let files = queue.count + inParts.count
+        if sentBefore == nil {
+            report(.started(files: files, bytes: bytes, receiver: receiver.url, pi: identity.name))
+        } else {
+            let confirmed = inParts.reduce(0) { $0 + $1.transfer.confirmed }
+            report(.lookedAgain(files: files, bytes: bytes.map { $0 - confirmed }))
+        }
+    }
+
+    private func tellOfEnd() {
+        var rest = room.leftCount + queue.leftCount
+        if end != nil { rest += pipeline.waiting.count + inParts.count + queue.count + unmovedCount }
+        failedCount += rest
+        if rest > 0, let reason = end?.reason ?? room.lack {
+            report(.gaveUp(reason: reason, files: rest, pause: end?.pause ?? .zero))
+        }
+        report(
+            .finished(sent: (sentBefore ?? 0) + sentCount, waiting: failedCount, folder: sentFolder.path))
     }
 
     /// Whether somebody wants us to end.
@@ -92,8 +135,23 @@ final class SendRun {
         while pipeline.waiting.isEmpty, inParts.isEmpty, queue.readySmall == nil, queue.readyLarge == nil {
             guard queue.hasWork, !isStopping() else { return false }
             prepare()
+            if seesNews(since: start) { return false }
         }
         return true
+    }
+
+    /// Large files may take days, and what has come meanwhile must not wait for them. While nothing gets through it does: a
+    /// new look would forget how long to pause.
+    func seesNews() -> Bool {
+        guard let since = policy.firstProgress else { return false }
+        return seesNews(since: since)
+    }
+
+    private func seesNews(since time: Uptime) -> Bool {
+        guard !wantsLook else { return true }
+        let isLong = Uptime.now - time >= max(settings.shortestLook, source.quietTime)
+        wantsLook = source.isOutdated || isLong && queue.hasNoSmall && pipeline.waiting.isEmpty && source.takeNews()
+        return wantsLook
     }
 }
 

@@ -53,15 +53,18 @@ enum SentFolder {
         try probe(folder)
     }
 
-    /// Whether files can be moved in that file system without overwriting others.
-    private static func probe(_ folder: Folder) throws(SystemCallError) {
+    /// Whether files can be moved in that file system without overwriting others, and there is room for a receipt.
+    static func probe(_ folder: Folder) throws(SystemCallError) {
         let lock = try? folder.lock()
         defer { withExtendedLifetime(lock) {} }
         let names = [".probe", ".probe-moved"]
         // An earlier one may have been interrupted.
         for name in names { try folder.removeIfThere(name) }
-        _ = try folder.open(names[0], O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        let file = try folder.open(names[0], O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         do throws(SystemCallError) {
+            try file.write([UInt8](repeating: 0, count: 4 << 10))
+            // Some find out then that there is no room (NFS), or that the disk is broken.
+            try file.synchronize()
             try folder.move(names[0], to: folder, as: names[1])
             try folder.remove(names[1])
         } catch {

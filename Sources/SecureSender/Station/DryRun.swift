@@ -27,7 +27,7 @@ struct DryRun {
         if list.isPartial { say("and then as many more as there are") }
         for (name, reason) in scan.reserved.told + scan.unsendable.told { leave(name, reason) }
         for error in scan.unreadable.told { leave(error.path, error.reason) }
-        for (path, obstacle) in scan.immovable.told { leave(path, "\(obstacle)") }
+        for folder in scan.immovable.told { leave(folder.path, "\(folder.obstacle)") }
         tellLeft(untold: scan.reserved.untold + scan.unsendable.untold + scan.unreadable.untold + scan.immovable.untold)
     }
 

@@ -21,6 +21,9 @@ final class FolderSender {
     private let report: (SendEvent) -> Void
     /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
+    private var begun = BegunFiles()
+    /// Whether the last run ended because files could not be moved.
+    private var couldNotMove = false
 
     private var source: Folder { place.source }
     private var sentFolder: Folder { place.sentFolder }
@@ -40,7 +43,15 @@ final class FolderSender {
     /// Looks at the folder and sends what is there, and looks again as long as there may be more than one look holds.
     func sendAll() throws(CommandFailure) -> Outcome {
         var outcome = Outcome()
-        while try lookAndSend(&outcome) {}
+        repeat { try lookAndSend(&outcome) } while outcome.wantsLook
+        if outcome.beingWritten > 0 { report(.beingWritten(files: outcome.beingWritten)) }
+        return outcome
+    }
+
+    /// As `sendAll()`, with one look.
+    func send() throws(CommandFailure) -> Outcome {
+        var outcome = Outcome()
+        try lookAndSend(&outcome)
         if outcome.beingWritten > 0 { report(.beingWritten(files: outcome.beingWritten)) }
         return outcome
     }
@@ -48,10 +59,14 @@ final class FolderSender {
     struct Outcome {
         var status = ExitStatus.success
         var sent = 0
+        /// Files that were tried and wait.
+        var failed = 0
         /// The receiver takes nothing now, and it makes no sense to try again before so long.
         var pause: Duration?
         /// Of the last look: files that somebody is still writing.
         var beingWritten = 0
+        /// Another look may find files that the last one left for want of room or time.
+        var wantsLook = false
 
         fileprivate mutating func add(_ status: ExitStatus) {
             if self.status == .success { self.status = status }
@@ -60,28 +75,35 @@ final class FolderSender {
 }
 
 extension FolderSender {
-    /// Whether another look may find files that this one left for want of room or time.
-    private func lookAndSend(_ outcome: inout Outcome) throws(CommandFailure) -> Bool {
+    private func lookAndSend(_ outcome: inout Outcome) throws(CommandFailure) {
         let scan = try look()
         if tell(of: scan) { outcome.add(.temporaryFailure) }
-        let files = FileSource(scan.files, folder: source)
+        let files = FileSource(scan.files, folder: source, watch: watch)
+        begun = begun.found(scan.begun)
         outcome.beingWritten = 0
+        outcome.wantsLook = false
         defer { outcome.beingWritten += files.beingWrittenCount }
-        guard files.totalCount > 0 else {
+        guard files.totalCount > 0 || !begun.isNothing else {
             if outcome.status == .success, outcome.sent == 0 { report(.nothingToSend(folder: place.name)) }
-            return false
+            return
         }
         let sentBefore = outcome.sent
-        guard try send(files, &outcome) else { return false }
+        guard try send(files, &outcome) else { return }
         if let time = files.allQuiet {
             report(.waitingForQuiet(files: files.totalCount, quietTime: settings.quietTime))
             stop.wait(until: time)
-            guard try send(files, &outcome) else { return false }
+            guard try send(files, &outcome) else { return }
         }
-        return outcome.sent > sentBefore && (files.isPartial || files.totalCount > 0)
+        outcome.wantsLook = outcome.sent > sentBefore && (files.isPartial || files.totalCount > 0)
     }
 
     private func look() throws(CommandFailure) -> FileScan {
+        do throws(SystemCallError) {
+            if couldNotMove { try SentFolder.probe(sentFolder) }
+            couldNotMove = false
+        } catch {
+            throw .sentFolder(sentFolder.path, reason: "\(error)")
+        }
         do throws(SystemCallError) {
             try SentFiles(source: source, root: sentFolder).recover()
         } catch {
@@ -90,7 +112,8 @@ extension FolderSender {
         do throws(SystemCallError) {
             return try FileScan(
                 of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
-                lifetime: settings.lookLifetime, selection: settings.selection, watch: watch)
+                lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
+                begun: begun.files)
         } catch {
             throw .notADirectory(place.name, reason: "\(error)")
         }
@@ -116,19 +139,23 @@ extension FolderSender {
         }
     }
 
-    /// False if it had to give up.
+    /// False if it had to give up, or the folder is to be looked at again first.
     private func send(_ files: FileSource, _ outcome: inout Outcome) throws(CommandFailure) -> Bool {
-        guard files.count > 0, !stop.isWanted else { return true }
+        guard files.count > 0 || !begun.isNothing, !stop.isWanted else { return true }
         let clock = SenderClock(
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         let run = SendRun(
-            to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, clock: clock,
-            settings: settings.sender, stop: stop, report: report)
+            to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, begun: begun,
+            clock: clock, settings: settings.sender, stop: stop, report: report)
+        defer { begun = run.begun }
         outcome.add(try run.run())
         outcome.sent += run.sentCount
+        outcome.failed += run.failedCount
         outcome.beingWritten += run.beingWrittenCount
         outcome.pause = run.end?.pause
-        return run.end == nil && !stop.isWanted
+        couldNotMove = run.unmovedCount > 0
+        outcome.wantsLook = run.wantsLook
+        return run.end == nil && !run.wantsLook && !stop.isWanted
     }
 
     /// What of the folder is not sent, unless it is what was told the last time; true if some of it should be.
@@ -156,7 +183,7 @@ extension FolderSender {
         for error in scan.unreadable.told {
             notices.append(.failed(.notSent(error.path, reason: "\(error)"), file: error.path))
         }
-        for (path, obstacle) in scan.immovable.told { notices.append(.failed(.immovable(path, obstacle), file: path)) }
+        for folder in scan.immovable.told { notices.append(.failed(.immovable(folder), file: folder.path)) }
         return notices
     }
 }
@@ -165,7 +192,8 @@ extension FolderSender {
 struct StationSettings: Sendable {
     /// How long a file has to be unchanged before it is sent. The default is 5 s.
     var quietTime: Duration = .seconds(5)
-    /// How long what one look found is sent before the folder is looked at again. The default is 5 min.
+    /// How long what one look found is sent before the folder is looked at again, from when it has been quiet. The default is
+    /// 5 min.
     var lookLifetime: Duration = .seconds(300)
     var selection = FileSelection()
     /// The default is that sent files stay.

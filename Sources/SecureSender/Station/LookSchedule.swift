@@ -8,8 +8,12 @@ struct LookSchedule {
 
     enum Result {
         case allSent
+        /// What has come meanwhile is to be sent beside large files that are on their way.
+        case unfinished
         /// Some files wait, each for its own reason.
         case someWait
+        /// All that were tried wait, each for its own reason.
+        case allWait
         /// Nothing can be sent for now, for so long at least.
         case failed(pause: Duration)
     }
@@ -40,24 +44,35 @@ struct LookSchedule {
     }
 
     mutating func next(after result: Result, begun start: Uptime, at now: Uptime) -> Next {
-        if isPlain {
+        switch result {
+        case .unfinished:
+            failures = 0
+            return Next(earliest: now, latest: now)
+        case _ where isPlain:
             // Where a look takes longer than that, the next one does not wait.
             let time = max(start + interval, now)
             return Next(earliest: time, latest: time)
-        }
-        switch result {
         case .allSent:
             failures = 0
             return Next(earliest: max(start + Self.shortestInterval, now), latest: now + interval)
         case .someWait:
             failures = 0
             return Next(earliest: now + min(Self.retryInterval, interval), latest: now + interval)
+        case .allWait:
+            // What was refused is sent again at each look.
+            let pause = max(min(Self.retryInterval, interval), grown(from: Self.retryInterval))
+            return Next(earliest: now + pause, latest: now + max(pause, interval))
         case .failed(let pause):
-            failures += 1
-            let most = min(backOff.upperBound, backOff.lowerBound * (1 << min(failures - 1, 10)))
+            let most = grown(from: backOff.lowerBound)
             // Half of it by chance, so that a lab's stations do not all come back together.
             let time = now + max(pause, most / 2 + most / 2 * random())
             return Next(earliest: time, latest: time)
         }
+    }
+
+    /// Doubled by each look in a row at which nothing was sent.
+    private mutating func grown(from pause: Duration) -> Duration {
+        failures += 1
+        return min(backOff.upperBound, pause * (1 << min(failures - 1, 10)))
     }
 }

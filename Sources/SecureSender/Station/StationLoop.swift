@@ -50,8 +50,10 @@ final class StationLoop {
 
     private func look() -> LookSchedule.Result {
         do throws(CommandFailure) {
-            let outcome = try sender.sendAll()
+            let outcome = try sender.send()
             if let pause = outcome.pause { return .failed(pause: pause) }
+            if outcome.wantsLook { return .unfinished }
+            if outcome.failed > 0, outcome.sent == 0 { return .allWait }
             return outcome.status == .success && outcome.beingWritten == 0 ? .allSent : .someWait
         } catch {
             report(.failed(error, file: nil))
@@ -124,6 +126,11 @@ extension Folder {
 final class LoopReport {
     private let report: (SendEvent) -> Void
     private var beingWritten = 0
+    /// Of each file that could not be sent, why; that of no file counts too.
+    private var failures: [String?: CommandFailure] = [:]
+    private var pauseReason: String?
+    /// More are forgotten, and told again.
+    private static let mostFailures = 1000
 
     init(_ report: @escaping (SendEvent) -> Void) {
         self.report = report
@@ -135,6 +142,16 @@ final class LoopReport {
         case .beingWritten(let files):
             guard files != beingWritten else { return }
             beingWritten = files
+        case .failed(let failure, let file):
+            if failures.count >= Self.mostFailures { failures = [:] }
+            guard failures.updateValue(failure, forKey: file) != failure else { return }
+        case .pausing(_, let reason):
+            guard reason != pauseReason else { return }
+            pauseReason = reason
+        case .sent(let path, _, _):
+            failures[path.description] = nil
+            failures[nil] = nil
+            pauseReason = nil
         default: break
         }
         report(event)
