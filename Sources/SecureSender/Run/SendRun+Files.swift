@@ -52,7 +52,7 @@ extension SendRun {
                 fail(path, reason: "\(FileObstacle.changed)")
             case .failed(let error) where error.concernsWholeDisk:
                 // The others would be sent, and sent again by the next run, and stay too.
-                unmovedCount += 1
+                immovableCount += 1
                 giveUp("what the receiver has could not be moved: \(error)", .zero)
             case .failed(let error):
                 fail(path, reason: "the receiver has it, but it could not be moved: \(error)", hint: nil)

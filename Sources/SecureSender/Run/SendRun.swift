@@ -40,7 +40,7 @@ final class SendRun {
     var sentCount = 0
     var failedCount = 0
     /// Files that the receiver has, and that stay because the disk takes none.
-    var unmovedCount = 0
+    var immovableCount = 0
     /// Files that somebody has open for writing.
     var beingWrittenCount = 0
     var lastReceipt: (time: Int64, certificateEnd: Int64)?
@@ -115,7 +115,7 @@ final class SendRun {
 
     private func tellOfEnd() {
         var rest = room.leftCount + queue.leftCount
-        if end != nil { rest += pipeline.waiting.count + inParts.count + queue.count + unmovedCount }
+        if end != nil { rest += pipeline.waiting.count + inParts.count + queue.count + immovableCount }
         failedCount += rest
         if rest > 0, let reason = end?.reason ?? room.lack {
             report(.gaveUp(reason: reason, files: rest, pause: end?.pause ?? .zero))

@@ -153,7 +153,7 @@ extension FolderSender {
         outcome.failed += run.failedCount
         outcome.beingWritten += run.beingWrittenCount
         outcome.pause = run.end?.pause
-        couldNotMove = run.unmovedCount > 0
+        couldNotMove = run.immovableCount > 0
         outcome.wantsLook = run.wantsLook
         return run.end == nil && !run.wantsLook && !stop.isWanted
     }
