@@ -161,7 +161,7 @@ struct FolderExitTests {
             }
         }
         var settings = SenderSettings.quick
-        settings.requestsInFlight = 1
+        (settings.requestsInFlight, settings.mostUnmoved) = (1, 1)
         let outcome = try await station.run(to: receiver.port, settings: settings)
         await disk.remove()
         #expect(outcome.status == .temporaryFailure)

@@ -130,7 +130,7 @@ struct YoungFileTests {
         try station.write("future", to: "future", age: -86_400)
         let receiver = try station.listenHonestly()
         var settings = Self.settings
-        settings.lookLifetime = settings.quietTime / 2
+        (settings.quietTime, settings.lookLifetime) = (.seconds(3), .milliseconds(2900))
         let outcome = try await station.sendAll(to: receiver.port, settings: settings)
         #expect(outcome.sent == ["new", "future"])
     }

@@ -29,7 +29,10 @@ final class FileSource {
     var totalCount: Int { list.count }
 
     /// Of those that can be given out now; `nil` if that is not known.
-    var bytes: Int64? { list.isPartial || count != totalCount ? nil : max(0, list.bytes - bytesGivenOut) }
+    var bytes: Int64? { count == totalCount ? totalBytes : nil }
+
+    /// Of all that were not given out; `nil` if that is not known.
+    var totalBytes: Int64? { list.isPartial ? nil : max(0, list.bytes - bytesGivenOut) }
 
     /// Whether there was more than one list holds.
     var isPartial: Bool { list.isPartial }

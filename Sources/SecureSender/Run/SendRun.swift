@@ -103,14 +103,18 @@ final class SendRun {
     }
 
     private func tellOfStart() {
-        let bytes = queue.bytes.map { inParts.reduce($0 + queue.large.size) { $0 + $1.file.size } }
-        let files = queue.count + inParts.count
-        if sentBefore == nil {
-            report(.started(files: files, bytes: bytes, receiver: receiver.url, pi: identity.name))
-        } else {
-            let confirmed = inParts.reduce(0) { $0 + $1.transfer.confirmed }
-            report(.lookedAgain(files: files, bytes: bytes.map { $0 - confirmed }))
+        let begunBytes = inParts.reduce(queue.large.size) { $0 + $1.file.size }
+        guard sentBefore != nil else {
+            let bytes = queue.bytes.map { $0 + begunBytes }
+            let files = queue.count + inParts.count
+            return report(.started(files: files, bytes: bytes, receiver: receiver.url, pi: identity.name))
         }
+        // With those that are not quiet yet: they will be before the large ones are through.
+        let confirmed = inParts.reduce(0) { $0 + $1.transfer.confirmed }
+        report(
+            .lookedAgain(
+                files: source.totalCount + begun.files.count,
+                bytes: source.totalBytes.map { $0 + begunBytes - confirmed }))
     }
 
     private func tellOfEnd() {
