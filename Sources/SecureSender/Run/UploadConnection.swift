@@ -24,6 +24,8 @@ final class UploadConnection {
     private var lastProgress = Uptime.now
     private var lastWord = Uptime.now
     private var answers = 0
+    /// Whether only the socket keeps more from being sent.
+    private var isHeldUp = false
     /// Whether something was hashed since the socket was looked after.
     private var isBusy = false
 
@@ -44,7 +46,7 @@ final class UploadConnection {
                 return .finished
             }
             run.settle(certificateEnd: certificateEnd)
-            let activity = channel.exchange(waiting: patience, hasMore: body != nil, or: run.mover?.descriptor)
+            let activity = channel.exchange(waiting: patience, hasMore: isHeldUp, or: run.mover?.descriptor)
             if activity.sent > 0 || run.pipeline.unanswered.isEmpty { lastProgress = .now }
             if let ending = try take(activity) { return ending }
             if run.end != nil || run.isStopping() && run.stopTime.map({ $0 <= .now }) == true { return .orderly }
@@ -84,7 +86,12 @@ final class UploadConnection {
 extension UploadConnection {
     /// Adds to what waits for the socket as much as the limits allow.
     private func fill() -> Ending? {
-        while channel.writeFailure == nil, channel.unsentCount < run.settings.mostUnsentBytes {
+        isHeldUp = false
+        while channel.writeFailure == nil {
+            guard channel.unsentCount < run.settings.mostUnsentBytes else {
+                isHeldUp = true
+                break
+            }
             do throws(TLSError) {
                 if body != nil {
                     guard try sendPiece() else { return abandonBody() }
