@@ -16,14 +16,18 @@ struct FileScan {
 
     private let excluded: Fingerprint?
     private let selection: FileSelection
+    private let isSpared: (Fingerprint) -> Bool
     private let watch: FolderWatch?
 
-    /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder `leavingOut`.
+    /// Hidden names and symbolic links are left out, so are FIFOs and devices, the folder `leavingOut`, and files for which
+    /// `sparing` is true.
     init(
         of folder: Folder, leavingOut excluded: Folder?, quietTime: QuietTime = QuietTime(.zero),
-        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil
+        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil,
+        sparing isSpared: @escaping (Fingerprint) -> Bool = { _ in false }
     ) throws(SystemCallError) {
         self.selection = selection
+        self.isSpared = isSpared
         self.watch = watch
         files = FileList(quietTime: quietTime, lifetime: lifetime)
         self.excluded = try excluded.map { (excluded) throws(SystemCallError) in
@@ -63,7 +67,7 @@ struct FileScan {
                 // Once for all that is in it.
                 if !hasImmovable { immovable.append((folder.path, obstacle)) }
                 hasImmovable = true
-            } else {
+            } else if !isSpared(Fingerprint(status)) {
                 files.add(name, in: index, Fingerprint(status))
             }
         }

@@ -13,6 +13,7 @@ extension SendRun {
             acknowledged.append(AcknowledgedFile(file: exchange.file, receipt: receipt))
         case .refused(let reason, let hint):
             decided(bytes: exchange.bodySize)
+            refused.add(exchange.file.fingerprint, at: .now)
             fail(exchange, reason: reason, hint: hint)
         case .damaged(let isWhole, let reason):
             decided(bytes: exchange.bodySize)

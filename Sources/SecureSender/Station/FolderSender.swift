@@ -19,6 +19,9 @@ final class FolderSender {
     private let watch: FolderWatch?
     private let stop: StopSignal
     private let report: (SendEvent) -> Void
+    private var refused = RefusedFiles()
+    /// A link that breaks soon does so in the next run too.
+    private var reach = LinkReach()
     /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
 
@@ -90,7 +93,8 @@ extension FolderSender {
         do throws(SystemCallError) {
             return try FileScan(
                 of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
-                lifetime: settings.lookLifetime, selection: settings.selection, watch: watch)
+                lifetime: settings.lookLifetime, selection: settings.selection, watch: watch
+            ) { [refused] in refused.spares($0, at: .now) }
         } catch {
             throw .notADirectory(place.name, reason: "\(error)")
         }
@@ -103,7 +107,7 @@ extension FolderSender {
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         do throws(SystemCallError) {
             let outcome = try Housekeeping(
-                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now)
+                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now), stop: stop
             ).run()
             if outcome.removed > 0 { report(.sentFilesRemoved(files: outcome.removed, bytes: outcome.freed)) }
             guard let (path, doubt) = outcome.kept.told.first else { return }
@@ -124,6 +128,8 @@ extension FolderSender {
         let run = SendRun(
             to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, clock: clock,
             settings: settings.sender, stop: stop, report: report)
+        (run.reach, run.refused) = (reach, refused)
+        defer { (reach, refused) = (run.reach, run.refused) }
         outcome.add(try run.run())
         outcome.sent += run.sentCount
         outcome.beingWritten += run.beingWrittenCount
