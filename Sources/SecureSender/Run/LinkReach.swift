@@ -48,7 +48,7 @@ extension LinkReach {
 
     /// Bytes that the kernel may have on the way and not acknowledged, all of which a break costs; `nil`: as many as it
     /// likes. With 100 ms to the receiver and back the least is still 80 kB a second.
-    var mostOnTheWay: Int? { reach.flatMap { $0 < 4 << 20 ? max(8 << 10, Int($0) / 8) : nil } }
+    var mostOnTheWay: Int? { reach.flatMap { $0 < 4 << 20 ? max(8 << 10, Int($0) / 16) : nil } }
 
     private func smaller(_ limit: Int64, _ share: Int64) -> Int64 { reach.map { min(limit, $0 / share) } ?? limit }
 }
