@@ -45,6 +45,9 @@ struct SenderSettings: Sendable {
 
     // MARK: Patience
 
+    /// How often whoever watches is told that we wait: so often that each second has its word.
+    static let wordInterval: Duration = .milliseconds(800)
+
     /// For each address of the receiver. The default is 10 s.
     var connectTimeLimit: Duration = .seconds(10)
     /// The default is 30 s.
@@ -60,6 +63,9 @@ struct SenderSettings: Sendable {
     /// The same for a run that has not reached the receiver at all, and was not turned away either. The default is 30 s: of
     /// 100 handshakes through a network that loses a fifth, 99 are done by then.
     var giveUpUnreachedAfter: Duration = .seconds(30)
+    /// How long what is under way may take when somebody wants us to end. The default is 2 s: what is not answered by then is
+    /// sent again, and a computer that shuts down waits for us.
+    var patienceAtEnd: Duration = .seconds(2)
     /// The first and the longest pause before the next connection, or after an answer that the receiver cannot take
     /// anything and that does not say until when; each pause is of a random length up to twice the last one's limit. The
     /// defaults are 1 s and 30 s.

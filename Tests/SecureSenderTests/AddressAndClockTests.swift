@@ -1,5 +1,7 @@
 import CommandSupport
+import Glibc
 import OpenSSL
+import Synchronization
 import TestSupport
 import Testing
 import UploadProtocol
@@ -40,6 +42,51 @@ struct ReceiverAddressTests {
         ])
     func refuses(text: String) {
         #expect(ReceiverAddress(text, port: 3500) == nil)
+    }
+}
+
+@Suite("The look-up of a name", .timeLimit(.minutes(1)))
+struct NameLookupTests {
+    private func answer(_ host: String) throws -> NameLookup.Answer? {
+        NameLookup(try #require(ReceiverAddress(host, port: 3500))).answer(stop: StopSignal()) { _ in }
+    }
+
+    @Test("finds addresses, which need none, and names", arguments: ["127.0.0.1", "::1", "localhost"])
+    func found(host: String) throws {
+        guard case .found(let addresses) = try answer(host) else {
+            Issue.record("\(host) has no address")
+            return
+        }
+        #expect(["127.0.0.1", "::1"].contains(addresses.first?.text))
+    }
+
+    @Test("hands on what getaddrinfo says, and asks for addresses first")
+    func handsOn() throws {
+        let flags = Mutex<[Int32]>([])
+        let lookup = NameLookup(try #require(ReceiverAddress("lab", port: 3500))) { _, flag in
+            flags.withLock { $0.append(flag) }
+            return .failed(code: EAI_NONAME)
+        }
+        guard case .failed(EAI_NONAME) = lookup.answer(stop: StopSignal(), tell: { _ in }) else {
+            Issue.record("it was found")
+            return
+        }
+        #expect(flags.withLock { $0 } == [AI_NUMERICHOST, 0])
+    }
+
+    @Test("is given up as soon as somebody wants us to end, though no name server answers")
+    func givenUp() throws {
+        let stop = StopSwitch()
+        let mayAnswer = Mutex(false)
+        defer { mayAnswer.withLock { $0 = true } }
+        let lookup = NameLookup(try #require(ReceiverAddress("lab", port: 3500))) { _, flag in
+            if flag == 0 {
+                stop.stop()
+                while !mayAnswer.withLock({ $0 }) { usleep(1000) }
+            }
+            return .failed(code: EAI_AGAIN)
+        }
+        #expect(lookup.answer(stop: StopSignal(stop.readEnd)) { _ in } == nil)
     }
 }
 

@@ -140,6 +140,8 @@ struct ConnectionTests {
         listening.withLock { $0 = receiver }
         var settings = SenderSettings.impatient
         settings.requestsInFlight = 2
+        // What counts is that it is refused, which on a busy machine takes a while.
+        settings.giveUpAfter = .seconds(2)
         let outcome = try await station.run(to: receiver.port, settings: settings)
         listening.withLock { $0 = nil }
         #expect(outcome.status == .temporaryFailure)

@@ -11,7 +11,7 @@ import UploadProtocol
 private func outcomes(of mover: Mover) -> [Mover.Moved] {
     var moved = mover.takeMoved()
     while mover.count > 0 {
-        mover.wait()
+        mover.wait(atMost: .seconds(1))
         moved += mover.takeMoved()
     }
     return moved
@@ -83,7 +83,7 @@ struct MoverTests {
     @Test("has nothing to wait for if nothing came")
     func nothing() {
         let mover = Mover(fixture.sentFiles)
-        mover.wait()
+        mover.wait(atMost: .seconds(1))
         mover.hurry()
         #expect(mover.takeMoved().isEmpty)
     }

@@ -14,6 +14,11 @@ private func upload(_ name: String, size: Int = 0) throws -> Upload {
     )
 }
 
+private func part(of upload: Upload) -> Exchange {
+    let part = FilePart(offset: 0, size: upload.file.size, digest: .ofNothing, isLast: true)
+    return Exchange(upload: upload, request: .part(part), begun: .now)
+}
+
 private func put(_ upload: Upload) -> Exchange { Exchange(upload: upload, request: .put, begun: .now) }
 
 private func expectNoConsequence(
@@ -137,6 +142,24 @@ struct PipelineTests {
         #expect(!pipeline.hasRoom(for: 501, within: 1000))
         _ = pipeline.disconnect(.orderly)
         #expect(pipeline.hasRoom(for: 1000, within: 1000))
+    }
+
+    @Test("limits whole files further where little gets through, but not for what goes in parts")
+    func bytesAtRisk() throws {
+        var pipeline = Pipeline(settings: SenderSettings())
+        pipeline.begin(part(of: try upload("large", size: 1000)))
+        #expect(pipeline.hasRoom(forFile: 100, within: 2000, risking: 100))
+        pipeline.begin(put(try upload("a", size: 60)))
+        #expect(pipeline.hasRoom(forFile: 40, within: 2000, risking: 100))
+        #expect(!pipeline.hasRoom(forFile: 41, within: 2000, risking: 100))
+        #expect(!pipeline.hasRoom(forFile: 40, within: 1099, risking: 100))
+        #expect(pipeline.hasRoom(for: 940, within: 2000))
+        _ = pipeline.takeAnswered()
+        _ = pipeline.takeAnswered()
+        pipeline.begin(part(of: try upload("large", size: 1000)))
+        #expect(pipeline.hasRoom(forFile: 100, within: 2000, risking: 100))
+        _ = pipeline.disconnect(.orderly)
+        #expect(pipeline.hasRoom(forFile: 200, within: 100, risking: 100), "one always may")
     }
 
     @Test("names the file in parts on which a connection broke, and forgets its requests")

@@ -203,13 +203,20 @@ struct TextReportTests {
         report(.connecting)
         report(.connected(cipherSuite: "TLS_X"))
         for number in 0..<30 { report(try sent(number)) }
+        report(.waiting(.milliseconds(520)))
+        report(.waiting(.milliseconds(61_020)))
+        report(.reconnecting(after: .milliseconds(810), reason: "reset"))
         report(.reconnecting(after: .zero, reason: "reset"))
         #expect(
             screen.lines.prefix(3) == [
                 "Sending 30 files to https://lab:3500 as pi-01", "Connecting", "Connected: TLS 1.3, TLS_X",
             ])
-        #expect(screen.lines.count == 34)
-        #expect(screen.lines.last == "! Reconnecting in 0 seconds: reset")
+        #expect(screen.lines.count == 37)
+        #expect(
+            screen.lines.suffix(4) == [
+                "  waiting for the receiver, 0.6 seconds by now", "  waiting for the receiver, 62 seconds by now",
+                "! Reconnecting in 0.9 seconds: reset", "! Reconnecting at once: reset",
+            ])
     }
 
     @Test("is only what went wrong with --quiet")

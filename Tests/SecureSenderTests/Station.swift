@@ -143,14 +143,8 @@ extension Station {
     private func sendAllHere(
         to port: UInt16, settings: StationSettings, observe: @escaping @Sendable (SendEvent) -> Void
     ) throws -> RunOutcome {
-        let source = try Folder(opening: folder("data"))
         let events = Mutex<[SendEvent]>([])
-        let sender = FolderSender(
-            .init(
-                name: "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
-                receiver: ReceiverAddress("127.0.0.1", port: port)!),
-            as: try PiIdentity(readingFrom: IdentityFolder(path: folder("identity"))), settings: settings
-        ) { event in
+        let sender = try sender(to: port, settings: settings) { event in
             events.withLock { $0.append(event) }
             observe(event)
         }
@@ -160,6 +154,21 @@ extension Station {
         } catch {
             return RunOutcome(status: nil, failure: error, events: events.withLock { $0 })
         }
+    }
+}
+
+extension Station {
+    /// For the thread that asks for it: its looks block.
+    func sender(
+        to port: UInt16, settings: StationSettings = .quick, report: @escaping (SendEvent) -> Void
+    ) throws -> FolderSender {
+        let source = try Folder(opening: folder("data"))
+        return FolderSender(
+            .init(
+                name: "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
+                receiver: ReceiverAddress("127.0.0.1", port: port)!),
+            as: try PiIdentity(readingFrom: IdentityFolder(path: folder("identity"))), settings: settings,
+            report: report)
     }
 }
 

@@ -8,30 +8,12 @@ import UploadProtocol
 
 @testable import SecureSender
 
-/// Ends a loop when it is told to.
-private final class StopSwitch: Sendable {
-    let readEnd: FileDescriptor
-    private let writeEnd: FileDescriptor
-
-    init() {
-        var ends: [Int32] = [-1, -1]
-        pipe(&ends)
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        (readEnd, writeEnd) = (
-            FileDescriptor(takingOwnershipOf: ends[0], path: "stop"),
-            FileDescriptor(takingOwnershipOf: ends[1], path: "stop")
-        )
-    }
-
-    func stop() { try? writeEnd.write([0]) }
-}
-
 extension Station {
     /// Runs a loop in a thread of its own while `body` does something; returns what the loop told and what ended it.
     fileprivate func loop(
         to port: UInt16, interval: Duration = .seconds(1000), watches: Bool = true,
         backOff: ClosedRange<Duration> = .milliseconds(10) ... .seconds(1),
-        settings: StationSettings = .quick,
+        settings: StationSettings = .quick, onceStopped: @Sendable () -> Void = {},
         while body: @Sendable (@Sendable @escaping () -> [SendEvent]) async throws -> Void
     ) async throws -> RunOutcome {
         let events = Mutex<[SendEvent]>([])
@@ -60,6 +42,7 @@ extension Station {
         let result: Result<Void, any Error>
         do { result = .success(try await body { events.withLock { $0 } }) } catch { result = .failure(error) }
         stop.stop()
+        onceStopped()
         try await thread.value
         try result.get()
         return RunOutcome(status: nil, failure: ending.withLock { $0 }, events: events.withLock { $0 })
@@ -260,6 +243,63 @@ struct StationLoopTests {
         #expect(outcome.failures == [])
     }
 
+    @Test("waits for the answers that it is owed when it is to end, begins nothing more, and moves what was stored")
+    func inFlight() async throws {
+        let names = (0..<300).map { "file\($0 + 100)" }
+        let station = try Station(files: Dictionary(uniqueKeysWithValues: names.map { ($0, $0) }))
+        let answers = station.answers
+        let begun = Mutex(0)
+        let isStopped = Mutex(false)
+        let receiver = try station.listen { connection in
+            var request = try connection.nextRequest()
+            begun.withLock { $0 = 1 }
+            while !isStopped.withLock({ $0 }) { usleep(1000) }
+            while true {
+                try connection.send(try answers.receipt(for: request))
+                request = try connection.nextRequest()
+                begun.withLock { $0 += 1 }
+            }
+        }
+        var settings = StationSettings.quick
+        settings.sender.patienceAtEnd = .seconds(1000)
+        let outcome = try await station.loop(
+            to: receiver.port, settings: settings, onceStopped: { isStopped.withLock { $0 = true } },
+            while: { _ in try await waitUntil { begun.withLock { $0 } == 1 } })
+        #expect(outcome.failures == [])
+        let sent = station.sentFiles.filter { !$0.hasSuffix(".sha256") }
+        #expect(sent.count == begun.withLock { $0 })
+        #expect(sent.count < names.count)
+        #expect(Set(sent).union(station.waitingFiles) == Set(names))
+        #expect(Set(sent).isDisjoint(with: station.waitingFiles))
+    }
+
+    // Whoever does not notice that he is to end runs into this suite's time limit.
+    @Test("ends while the receiver does not answer at all", arguments: ["connection", "handshake", "answer"])
+    func stopsWhileWaiting(for step: String) async throws {
+        let station = try Station(files: ["a": "1"])
+        let asked = Mutex(false)
+        let silent = try SilentPort()
+        let mute = try PlainListener(answer: nil)
+        let lazy = try station.listen { connection in
+            _ = try connection.nextRequest()
+            asked.withLock { $0 = true }
+            connection.waitForEnd()
+        }
+        var settings = StationSettings.quick
+        settings.sender.connectTimeLimit = .seconds(1000)
+        settings.sender.handshakeTimeLimit = .seconds(1000)
+        settings.sender.inactivityTimeLimit = .seconds(1000)
+        settings.sender.patienceAtEnd = .milliseconds(100)
+        let ports = ["connection": silent.port, "handshake": mute.port, "answer": lazy.port]
+        let outcome = try await station.loop(to: try #require(ports[step]), settings: settings) { events in
+            try await waitUntil { events().contains(.connecting) && (step != "answer" || asked.withLock { $0 }) }
+        }
+        #expect(outcome.failure == nil)
+        #expect(outcome.failures == [], "to end is no failure")
+        #expect(outcome.gaveUp == nil)
+        #expect(station.waitingFiles == ["a"])
+    }
+
     @Test("ends with an error if its folder is taken away")
     func folderGone() async throws {
         let station = try Station(files: ["a": "1"])
@@ -295,35 +335,6 @@ struct StayingProgramTests {
         let outcome = try await program.outcome()
         #expect(outcome.exitCode == 0)
         #expect(outcome.errors == "")
-    }
-
-    @Test("waits for the answers that it is owed, begins nothing more, and moves what was stored")
-    func inFlight() async throws {
-        let names = (0..<300).map { "file\($0 + 100)" }
-        let station = try Station(files: Dictionary(uniqueKeysWithValues: names.map { ($0, $0) }))
-        let answers = station.answers
-        let begun = Mutex(0)
-        let isStopped = Mutex(false)
-        let receiver = try station.listen { connection in
-            var requests = [try connection.nextRequest()]
-            begun.withLock { $0 = 1 }
-            while !isStopped.withLock({ $0 }) { usleep(1000) }
-            while true {
-                for request in requests { try connection.send(try answers.receipt(for: request)) }
-                requests = [try connection.nextRequest()]
-                begun.withLock { $0 += 1 }
-            }
-        }
-        let program = try start(station, ["--watch"], to: receiver.port)
-        try await waitUntil { begun.withLock { $0 } == 1 }
-        program.send(signal: SIGTERM)
-        isStopped.withLock { $0 = true }
-        let outcome = try await program.outcome()
-        #expect(outcome.exitCode == 0)
-        let sent = station.sentFiles.filter { !$0.hasSuffix(".sha256") }
-        #expect(sent.count == begun.withLock { $0 })
-        #expect(Set(sent).union(station.waitingFiles) == Set(names))
-        #expect(Set(sent).isDisjoint(with: station.waitingFiles))
     }
 
     @Test("keeps a second one from the folder, unless that waits")

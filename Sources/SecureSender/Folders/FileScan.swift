@@ -20,16 +20,18 @@ struct FileScan {
     private let excluded: Fingerprint?
     private let begunBefore: [BegunFile]
     private let selection: FileSelection
+    private let isSpared: (Fingerprint) -> Bool
     private let watch: FolderWatch?
 
-    /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder for sent files. `begun`: files
-    /// that are on their way already.
+    /// Hidden names and symbolic links are left out, so are FIFOs and devices, the folder for sent files, and files for which
+    /// `sparing` is true. `begun`: files that are on their way already.
     init(
         of folder: Folder, leavingOut sentFolder: Folder?, quietTime: QuietTime = QuietTime(.zero),
         lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil,
-        begun: [BegunFile] = []
+        begun: [BegunFile] = [], sparing isSpared: @escaping (Fingerprint) -> Bool = { _ in false }
     ) throws(SystemCallError) {
         self.selection = selection
+        self.isSpared = isSpared
         begunBefore = begun
         self.watch = watch
         files = FileList(quietTime: quietTime, lifetime: lifetime)
@@ -72,7 +74,7 @@ struct FileScan {
                 // Once for all that is in it.
                 if !hasImmovable { immovable.append(obstacle) }
                 hasImmovable = true
-            } else {
+            } else if !isSpared(Fingerprint(status)) {
                 add(name, of: path, index, Fingerprint(status))
             }
         }

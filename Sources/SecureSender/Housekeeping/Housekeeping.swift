@@ -30,15 +30,18 @@ final class Housekeeping {
     private let limits: SentLimits
     /// Seconds since 1970.
     private let now: Int64
+    private let stop: StopSignal
     private var candidates: [Candidate] = []
     private var total: Int64 = 0
 
-    /// `now`: the best time known, in seconds since 1970; a clock that is wrong must not make everything old.
-    init(of root: Folder, pi: PiName, limits: SentLimits, now: Int64) {
+    /// `now`: the best time known, in seconds since 1970; a clock that is wrong must not make everything old. `stop`: the rest
+    /// is left for the next time.
+    init(of root: Folder, pi: PiName, limits: SentLimits, now: Int64, stop: StopSignal = StopSignal()) {
         self.root = root
         self.pi = pi
         self.limits = limits
         self.now = now
+        self.stop = stop
     }
 
     /// `removes`: else `tell` alone is called for what would go.
@@ -53,6 +56,7 @@ final class Housekeeping {
             do throws(SentFileDoubt) {
                 guard try handle(candidate, isTooMuch: isTooMuch, removes: removes) else { continue }
             } catch {
+                if stop.isWanted { break }
                 outcome.kept.append((path(of: candidate), error))
                 continue
             }
@@ -69,7 +73,7 @@ final class Housekeeping {
         let folder: Folder
         do throws(SystemCallError) { folder = try root.folder(candidate.parents) } catch { throw .failed(error) }
         let file = SentFile(folder: folder, parents: candidate.parents, name: candidate.name)
-        let (receipt, fingerprint) = try file.verify(pi: pi, certificates: KeptCertificates(root: root))
+        let (receipt, fingerprint) = try file.verify(pi: pi, certificates: KeptCertificates(root: root), stop: stop)
         // The receiver's clock, not that of this Pi on the day of the move.
         let isOld = limits.seconds.map { (receipt.parameters.created ?? .max) <= now - $0 } ?? false
         guard isOld || isTooMuch else { return false }

@@ -12,32 +12,35 @@ enum ConnectFailure: Error {
 }
 
 extension SecureChannel {
-    /// Connects, and returns when both sides have shown who they are. `tell`: is called about every second, with the time
-    /// that a step takes by now.
+    /// Connects, and returns when both sides have shown who they are, or fails as soon as `stop` is wanted. `tell`: is called
+    /// about every second, with the time that a step takes by now.
     static func open(
         to receiver: ReceiverAddress, as identity: PiIdentity, certificateTime: VerificationTime,
-        settings: SenderSettings, tell: (Duration) -> Void = { _ in }
+        settings: SenderSettings, stop: StopSignal = StopSignal(), tell: (Duration) -> Void = { _ in }
     ) throws(ConnectFailure) -> SecureChannel {
         let socket: FileDescriptor
         do throws(Dialer.Failure) {
-            socket = try Dialer.connect(to: receiver, timeLimit: settings.connectTimeLimit, tell: tell)
+            socket = try Dialer.connect(to: receiver, timeLimit: settings.connectTimeLimit, stop: stop, tell: tell)
         } catch {
             throw .unreachable(reason: error.reason, hint: error.hint, mayPass: error.mayPass)
         }
         return try open(
-            over: socket, to: receiver, as: identity, certificateTime: certificateTime, settings: settings, tell: tell)
+            over: socket, to: receiver, as: identity, certificateTime: certificateTime, settings: settings, stop: stop,
+            tell: tell)
     }
 
     /// The same over a connection that is there.
     static func open(
         over socket: FileDescriptor, to receiver: ReceiverAddress, as identity: PiIdentity,
-        certificateTime: VerificationTime, settings: SenderSettings, tell: (Duration) -> Void = { _ in }
+        certificateTime: VerificationTime, settings: SenderSettings, stop: StopSignal = StopSignal(),
+        tell: (Duration) -> Void = { _ in }
     ) throws(ConnectFailure) -> SecureChannel {
         let channel: SecureChannel
         do throws(OpenSSLError) {
             let context = try TLSContext(.sender(identity, certificateTime: certificateTime))
             channel = try SecureChannel(
-                socket, context: context, serverName: LeafProfile.receiverName, rateLimit: settings.rateLimit)
+                socket, context: context, serverName: LeafProfile.receiverName, rateLimit: settings.rateLimit,
+                stop: stop)
         } catch {
             throw .refused(.identityNotFound(reason: "the certificate cannot be used: \(error)"))
         }
@@ -75,6 +78,7 @@ extension SecureChannel.End: CustomStringConvertible {
         case .cut(let reason): reason
         case .refused(let error): "\(error)"
         case .timedOut: "no answer"
+        case .stopped: "it was given up to end"
         }
     }
 }

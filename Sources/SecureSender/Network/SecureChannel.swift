@@ -13,6 +13,8 @@ final class SecureChannel {
         case cut(String)
         case refused(TLSError)
         case timedOut
+        /// Somebody wants us to end.
+        case stopped
     }
 
     struct Activity {
@@ -25,23 +27,34 @@ final class SecureChannel {
 
     private let socket: FileDescriptor
     private let tls: TLSConnection
+    private let stop: StopSignal
     private var unsent: [UInt8] = []
     private var unsentStart = 0
     private let buffer = PieceBuffer()
     private var limit: TokenBucket?
     /// Bytes that are encrypted together, at most 16 KiB (RFC 8446, section 5.1): what comes in part cannot be read.
     var recordSize = 16 << 10
+    /// Bytes that the kernel may keep until they are acknowledged, sent or not (socket(7), SO_SNDBUF); `nil`: as many as it
+    /// likes, unless it was told before.
+    var mostOnTheWay: Int? {
+        didSet {
+            guard let mostOnTheWay, mostOnTheWay != oldValue else { return }
+            socket.setOption(SOL_SOCKET, SO_SNDBUF, Int32(clamping: mostOnTheWay))
+        }
+    }
     /// What the peer said first, as far as it came in one piece: something that speaks no TLS tells so what it is.
     private(set) var firstBytes: [UInt8] = []
     /// The peer takes no more. Its last words may still wait to be read: the alert that refuses our certificate, or the
     /// answer that refuses a file.
     private(set) var writeFailure: SystemCallError?
 
-    /// `rateLimit`: bytes a second that go out.
+    /// `rateLimit`: bytes a second that go out. `stop`: what cuts waiting short.
     init(
-        _ socket: FileDescriptor, context: TLSContext, serverName: String, rateLimit: Int64? = nil
+        _ socket: FileDescriptor, context: TLSContext, serverName: String, rateLimit: Int64? = nil,
+        stop: StopSignal = StopSignal()
     ) throws(OpenSSLError) {
         self.socket = socket
+        self.stop = stop
         limit = rateLimit.map { TokenBucket(rate: $0, now: .now) }
         tls = try TLSConnection(context: context, serverName: serverName)
     }
@@ -75,9 +88,10 @@ final class SecureChannel {
             _ = flush()
             if state == .complete { return }
             guard Uptime.now < deadline else { throw .timedOut }
-            let second = Uptime.now + .seconds(1)
-            wait(until: min(deadline, second), forWriting: unsentCount > 0)
-            if Uptime.now >= second { tell(.now - start) }
+            if stop.isWanted { throw .stopped }
+            let nextWord = Uptime.now + SenderSettings.wordInterval
+            wait(until: min(deadline, nextWord), forWriting: unsentCount > 0)
+            if Uptime.now >= nextWord { tell(.now - start) }
             if let end = takeFromSocket() { throw end }
         }
     }
@@ -133,13 +147,7 @@ extension SecureChannel {
     private func wait(until deadline: Uptime, forWriting: Bool, or other: FileDescriptor? = nil) {
         var events = Int16(POLLIN)
         if forWriting, writeFailure == nil { events |= Int16(POLLOUT) }
-        // poll(2) ignores negative numbers.
-        var waited = [
-            pollfd(fd: socket.number, events: events, revents: 0),
-            pollfd(fd: other?.number ?? -1, events: Int16(POLLIN), revents: 0),
-        ]
-        // A signal ends the wait early; the caller comes again.
-        _ = poll(&waited, 2, (deadline - .now).milliseconds)
+        stop.poll(socket, for: events, or: other, until: deadline)
     }
 
     private func takeCiphertext() {

@@ -47,9 +47,9 @@ struct EventWords: Sendable {
         let least: Duration = verbosity == .verbose ? .zero : .seconds(1)
         return switch event {
         case .reconnecting(let pause, let reason) where pause >= least:
-            "Reconnecting in \(roundedTime(pause)): \(CommandOutput.oneLine(reason))"
+            "Reconnecting \(pause > .zero ? "in \(exactTime(pause))" : "at once"): \(CommandOutput.oneLine(reason))"
         case .pausing(let pause, let reason) where pause >= least:
-            "Pausing for \(roundedTime(pause)): \(CommandOutput.oneLine(reason))"
+            "Pausing for \(exactTime(pause)): \(CommandOutput.oneLine(reason))"
         default: nil
         }
     }
@@ -81,7 +81,9 @@ struct EventWords: Sendable {
     private func detail(_ event: SendEvent) -> String? {
         switch event {
         case .connecting: "Connecting"
+        case .waiting(let silence): "  waiting for the receiver, \(exactTime(silence)) by now"
         case .connected(let cipherSuite): "Connected: TLS 1.3, \(cipherSuite)"
+        case .moving(let files): "  moving \(counted(files, "file"))"
         case .begun(let path, let size, true):
             "  \(CommandOutput.oneLine(path.description))  \(formattedSize(size))  begun"
         default: nil

@@ -24,6 +24,8 @@ enum SendEvent: Hashable, Sendable {
     case failed(CommandFailure, file: String?)
     /// The receiver owes an answer or takes no bytes, for so long by now.
     case waiting(Duration)
+    /// The connection is done with, and so many files that the receiver holds have still to be moved.
+    case moving(files: Int)
     /// The receiver wants nothing for so long.
     case pausing(Duration, reason: String)
     case reconnecting(after: Duration, reason: String)

@@ -7,6 +7,8 @@ struct Pipeline {
     /// Files to be sent again, before anything new.
     private(set) var waiting: [Upload] = []
     private var bytesInFlight: Int64 = 0
+    /// Of whole files alone, of which nothing counts if they do not arrive.
+    private var bytesAtRisk: Int64 = 0
     private var answersOnConnection = 0
     private var window: Window
 
@@ -16,9 +18,14 @@ struct Pipeline {
         window = Window(most: settings.requestsInFlight, isCautious: isCautious)
     }
 
-    /// Whether a request with a body of `bytes` may join, if at most `mostBytes` are to be risked. One always may.
+    /// Whether a request with a body of `bytes` may join, if at most `mostBytes` are to be under way. One always may.
     func hasRoom(for bytes: Int64, within mostBytes: Int64) -> Bool {
         unanswered.isEmpty || (unanswered.count < window.size && bytesInFlight + bytes <= mostBytes)
+    }
+
+    /// The same for a whole file, if at most `mostAtRisk` of such bytes are to be.
+    func hasRoom(forFile bytes: Int64, within mostBytes: Int64, risking mostAtRisk: Int64) -> Bool {
+        hasRoom(for: bytes, within: mostBytes) && (unanswered.isEmpty || bytesAtRisk + bytes <= mostAtRisk)
     }
 
     var nextWaiting: Upload? { waiting.first }
@@ -30,7 +37,7 @@ struct Pipeline {
     /// The head of the request has joined what is sent.
     mutating func begin(_ exchange: Exchange) {
         unanswered.append(exchange)
-        bytesInFlight += exchange.bodySize
+        add(exchange.bodySize, of: exchange)
     }
 
     /// An answer came: to what. `nil` if nothing was asked.
@@ -38,7 +45,7 @@ struct Pipeline {
         guard !unanswered.isEmpty else { return nil }
         answersOnConnection += 1
         let exchange = unanswered.removeFirst()
-        bytesInFlight -= exchange.bodySize
+        add(-exchange.bodySize, of: exchange)
         return exchange
     }
 
@@ -60,15 +67,20 @@ struct Pipeline {
     /// As if it had not been answered, right before its connection ends.
     mutating func putBack(_ exchange: Exchange) {
         unanswered.insert(exchange, at: 0)
-        bytesInFlight += exchange.bodySize
+        add(exchange.bodySize, of: exchange)
         answersOnConnection -= 1
     }
 
     /// Takes back the request that was begun last, whose body cannot be completed; its connection is of no use any more.
     mutating func abandonLast() -> Exchange? {
         guard let exchange = unanswered.popLast() else { return nil }
-        bytesInFlight -= exchange.bodySize
+        add(-exchange.bodySize, of: exchange)
         return exchange
+    }
+
+    private mutating func add(_ bytes: Int64, of exchange: Exchange) {
+        bytesInFlight += bytes
+        if exchange.request == .put { bytesAtRisk += bytes }
     }
 }
 
@@ -93,7 +105,7 @@ extension Pipeline {
         if ending == .broken { window.shrink(answers: answersOnConnection) }
         let first = ending == .broken ? unanswered.first : nil
         var lost = unanswered.filter { $0.request == .put }.map(\.upload)
-        (unanswered, bytesInFlight, answersOnConnection) = ([], 0, 0)
+        (unanswered, bytesInFlight, bytesAtRisk, answersOnConnection) = ([], 0, 0, 0)
         var consequence = Consequence()
         if let first, first.request == .put {
             var upload = lost.removeFirst()

@@ -14,6 +14,7 @@ extension SendRun {
             acknowledged.append(AcknowledgedFile(file: exchange.file, receipt: receipt))
         case .refused(let reason, let hint):
             decided(bytes: exchange.bodySize)
+            refused.add(exchange.file.fingerprint, at: .now)
             fail(exchange, reason: reason, hint: hint)
         case .noRoom(let reason, let hint):
             decided(bytes: exchange.bodySize)

@@ -68,8 +68,9 @@ extension SendRun {
         settle(certificateEnd: certificateEnd)
         mover?.hurry()
         while let mover, mover.count > 0 {
-            mover.wait()
+            mover.wait(atMost: SenderSettings.wordInterval)
             settle(certificateEnd: certificateEnd)
+            if mover.count > 0 { report(.moving(files: mover.count)) }
         }
     }
 

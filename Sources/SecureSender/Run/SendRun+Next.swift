@@ -76,14 +76,15 @@ extension SendRun {
 // MARK: - Room
 
 extension SendRun {
-    private func hasRoom(for bytes: Int64) -> Bool {
-        pipeline.hasRoom(for: bytes, within: reach.bytesInFlight(settings.bytesInFlight))
-    }
+    private func hasRoom(for bytes: Int64) -> Bool { pipeline.hasRoom(for: bytes, within: settings.bytesInFlight) }
 
     /// One of those that go in parts on a bad link alone is enough: each of them has to be announced on each connection.
     private func hasRoom(for upload: Upload) -> Bool {
         goesInParts(upload)
-            ? hasRoom(for: 0) && inParts.allSatisfy { isLarge($0) || $0.isEnding } : hasRoom(for: upload.file.size)
+            ? hasRoom(for: 0) && inParts.allSatisfy { isLarge($0) || $0.isEnding }
+            : pipeline.hasRoom(
+                forFile: upload.file.size, within: settings.bytesInFlight,
+                risking: reach.bytesAtRisk(settings.bytesInFlight))
     }
 
     private func begin(_ upload: Upload, _ descriptor: FileDescriptor) -> Departure? {

@@ -21,6 +21,7 @@ final class SendRun {
     var acknowledged: [AcknowledgedFile] = []
     /// While there is a connection.
     private(set) var mover: Mover?
+    var refused = RefusedFiles()
     var turns = LaneTurns()
     var reach = LinkReach()
     var room = ReceiverRoom()
@@ -130,7 +131,7 @@ final class SendRun {
 
     /// Whether somebody wants us to end.
     func isStopping() -> Bool {
-        if stopTime == nil, stop.isWanted { stopTime = .now + StopSignal.patience }
+        if stopTime == nil, stop.isWanted { stopTime = .now + settings.patienceAtEnd }
         return stopTime != nil
     }
 
@@ -169,7 +170,8 @@ extension SendRun {
         let channel: SecureChannel
         do throws(ConnectFailure) {
             channel = try SecureChannel.open(
-                to: receiver, as: identity, certificateTime: clock.certificateTime(at: .now), settings: settings
+                to: receiver, as: identity, certificateTime: clock.certificateTime(at: .now), settings: settings,
+                stop: stop
             ) { self.report(.waiting($0)) }
         } catch {
             return try takeConnectFailure(error)
@@ -186,7 +188,7 @@ extension SendRun {
             mover = nil
         }
         switch try connection.serve() {
-        case .finished: break
+        case .finished: reach.ended(isBroken: false)
         case .orderly: disconnect(.orderly)
         case .broken(let reason):
             disconnect(.broken, reason: reason)
@@ -199,6 +201,7 @@ extension SendRun {
         case .refused(let failure):
             throw failure
         case .unreachable(let reason, let hint, let mayPass):
+            if isStopping() { return }
             guard hasConnected || (mayPass && Uptime.now - start < settings.giveUpUnreachedAfter) else {
                 throw .notReached(receiver, reason: reason, hint: hint)
             }

@@ -58,17 +58,23 @@ final class UploadConnection {
         }
     }
 
+    /// A silence as short as that needs no word. What the kernel has taken may be on its way for as long again: so each second
+    /// has progress or a word.
+    private static let shortestSilence: Duration = .milliseconds(400)
+
+    private var nextWord: Uptime { max(lastProgress + Self.shortestSilence, lastWord + SenderSettings.wordInterval) }
+
     /// How long to wait for the socket: not at all if there was something to hash, which may be ready to go by now, and never
-    /// longer than a second, so that whoever watches sees that we are alive.
+    /// so long that whoever watches has to wonder whether we are alive.
     private var patience: Duration {
         if isBusy, run.stopTime == nil { return .zero }
         let now = Uptime.now
-        let most = min(.seconds(1), timeLimit - (now - lastProgress))
-        return run.policy.pauseEnd > now ? min(most, run.policy.pauseEnd - now) : most
+        let times = [lastProgress + timeLimit, nextWord, run.policy.pauseEnd, run.stopTime ?? now]
+        return times.filter { $0 > now }.min().map { min($0 - now, .seconds(1)) } ?? .zero
     }
 
     private func tell(_ silence: Duration) {
-        guard silence >= .seconds(1), Uptime.now - lastWord >= .seconds(1) else { return }
+        guard Uptime.now >= nextWord else { return }
         lastWord = .now
         run.report(.waiting(silence))
     }
@@ -114,6 +120,7 @@ extension UploadConnection {
     private func begin(_ departure: Departure) throws(TLSError) {
         body = departure.body.flatMap { $0.isComplete ? nil : $0 }
         channel.recordSize = run.reach.largestRecord
+        channel.mostOnTheWay = run.reach.mostOnTheWay
         let request = UploadRequest(departure.exchange, pi: run.identity.name)
         try channel.send(
             request.signed(

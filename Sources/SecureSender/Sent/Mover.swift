@@ -55,9 +55,9 @@ final class Mover {
         line.end()
     }
 
-    /// Returns when there are outcomes, or if there is nothing to wait for.
-    func wait() {
-        if thread != nil, count > 0 { line.hasMoved?.wait() }
+    /// Returns when there are outcomes, after `time`, or if there is nothing to wait for.
+    func wait(atMost time: Duration) {
+        if thread != nil, count > 0 { line.hasMoved?.wait(atMost: time) }
     }
 }
 

@@ -19,6 +19,9 @@ final class FolderSender {
     private let watch: FolderWatch?
     private let stop: StopSignal
     private let report: (SendEvent) -> Void
+    private var refused = RefusedFiles()
+    /// A link that breaks soon does so in the next run too.
+    private var reach = LinkReach()
     /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
     private var begun = BegunFiles()
@@ -113,7 +116,8 @@ extension FolderSender {
             return try FileScan(
                 of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
                 lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
-                begun: begun.files)
+                begun: begun.files
+            ) { [refused] in refused.spares($0, at: .now) }
         } catch {
             throw .notADirectory(place.name, reason: "\(error)")
         }
@@ -126,7 +130,7 @@ extension FolderSender {
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         do throws(SystemCallError) {
             let outcome = try Housekeeping(
-                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now)
+                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now), stop: stop
             ).run()
             if outcome.removed > 0 { report(.sentFilesRemoved(files: outcome.removed, bytes: outcome.freed)) }
             guard let (path, doubt) = outcome.kept.told.first else { return }
@@ -147,7 +151,8 @@ extension FolderSender {
         let run = SendRun(
             to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, begun: begun,
             clock: clock, settings: settings.sender, stop: stop, report: report)
-        defer { begun = run.begun }
+        (run.reach, run.refused) = (reach, refused)
+        defer { (begun, reach, refused) = (run.begun, run.reach, run.refused) }
         outcome.add(try run.run())
         outcome.sent += run.sentCount
         outcome.failed += run.failedCount

@@ -4,9 +4,6 @@ import Glibc
 
 /// Whether somebody wants us to end, and waiting that ends with that.
 final class StopSignal {
-    /// How long what is under way may take from then on. The default of systemd is 90 s (TimeoutStopSec).
-    static let patience: Duration = .seconds(10)
-
     /// Readable once it is wanted.
     private let descriptor: FileDescriptor?
     private var wanted = false
@@ -34,11 +31,28 @@ final class StopSignal {
 
     /// Returns at that time, or before if `other` is readable or we are to end.
     func wait(until time: Uptime, or other: FileDescriptor? = nil) {
-        guard !wanted else { return }
+        if !wanted { poll(other, for: Int16(POLLIN), until: time) }
+    }
+
+    /// The same for any `events` (poll(2)), or if `third` is readable; once it is known that we are to end, that cuts nothing
+    /// short any more: something may still be under way. Returns whether `other` is ready.
+    @discardableResult
+    func poll(
+        _ other: FileDescriptor?, for events: Int16, or third: FileDescriptor? = nil, until time: Uptime
+    ) -> Bool {
         // poll(2) ignores negative numbers.
-        var events = [descriptor, other].map { pollfd(fd: $0?.number ?? -1, events: Int16(POLLIN), revents: 0) }
-        while poll(&events, 2, (time - .now).milliseconds) < 0, errno == EINTR {}
-        guard let descriptor, events[0].revents != 0 else { return }
+        var list = [
+            pollfd(fd: wanted ? -1 : descriptor?.number ?? -1, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: other?.number ?? -1, events: events, revents: 0),
+            pollfd(fd: third?.number ?? -1, events: Int16(POLLIN), revents: 0),
+        ]
+        while Glibc.poll(&list, 3, (time - .now).milliseconds) < 0, errno == EINTR {}
+        if list[0].revents != 0 { take() }
+        return list[1].revents != 0
+    }
+
+    private func take() {
+        guard let descriptor else { return }
         wanted = true
         // What is not taken would end us as soon as it may.
         var signals = [UInt8](repeating: 0, count: 1024)

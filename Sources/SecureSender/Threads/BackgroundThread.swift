@@ -1,6 +1,6 @@
 import Glibc
 
-/// A thread for calls that wait for the disk. Not a Task: these have as many threads as there are processors, and a Pi may
+/// A thread for calls that wait for the disk, or for name servers. Not a Task: these have as many threads as there are processors, and a Pi may
 /// have one.
 struct BackgroundThread {
     private final class Body {
@@ -30,8 +30,13 @@ struct BackgroundThread {
         self.thread = thread
     }
 
-    /// Waits for its end; to be called once.
+    /// Waits for its end; this or `detach` is to be called once.
     func join() {
         pthread_join(thread, nil)
+    }
+
+    /// Nobody waits for its end.
+    func detach() {
+        pthread_detach(thread)
     }
 }

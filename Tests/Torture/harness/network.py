@@ -12,9 +12,9 @@ STATION, LAB = "10.77.0.1", "10.77.0.2"
 
 class Cable:
     """`loss`: the share of packets that are lost, each way. `rate`: as tc-tbf(8) writes it, each way. `reset_after`: bytes of both
-    directions after which a connection is reset."""
+    directions after which a connection is reset. `control`: how both ends control congestion; `None`: as this computer does."""
 
-    def __init__(self, loss=0.0, rate=None, reset_after=None):
+    def __init__(self, loss=0.0, rate=None, reset_after=None, control=None):
         self.names = [f"torture-{os.getpid()}-{end}" for end in ("pi", "lab")]
         self.namespaces = []
         try:
@@ -28,6 +28,9 @@ class Cable:
                 # Packets as on a cable: the kernel's own are up to 64 KiB, and one loss would take all of that.
                 run("ip", "-n", name, "link", "set", "wire", "up", "gso_max_segs", "1")
                 run("ip", "-n", name, "address", "add", f"{address}/24", "dev", "wire")
+                if control:
+                    # Of the way, because a namespace takes only what its computer allows everybody (ip-route(8), congctl).
+                    run("ip", "-n", name, "route", "replace", "10.77.0.0/24", "dev", "wire", "scope", "link", "congctl", control)
                 if loss:
                     # As it comes in, so that the sender's counter has seen it.
                     self.filter(name, "INPUT", "-i", "wire", "-m", "statistic", "--mode", "random", "--probability", str(loss), "-j", "DROP")
