@@ -6,7 +6,7 @@ import UploadProtocol
 struct TransferOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The most that goes out in a second: 500k, 2M (1,000 and 1,000,000 bytes). Default: what the network takes.",
+            "The most that goes out in a second, 2k at least: 500k, 2M (1,000 and 1,000,000 bytes). Default: what the network takes.",
             valueName: "bytes"))
     var limitRate: ByteCount?
 
@@ -29,8 +29,10 @@ struct TransferOptions: ParsableArguments {
     var giveUpAfter = TimeSpan(seconds: 300)
 
     func validate() throws {
-        if let limitRate, limitRate.bytes < 1000 {
-            throw ValidationError("--limit-rate takes 1k at least, not \(limitRate): a request's head has as much.")
+        if let limitRate, limitRate.bytes < 2000 {
+            throw ValidationError(
+                "--limit-rate takes 2k at least, not \(limitRate): the receiver ends what comes at less than 1 KiB a second."
+            )
         }
         for (name, value, range) in [("newest-every", newestEvery, 0...1_000_000), ("in-flight", inFlight, 1...256)] {
             guard range.contains(value) else {
