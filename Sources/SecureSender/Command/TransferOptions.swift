@@ -19,6 +19,10 @@ struct TransferOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Files that are sent before the first one's answer came.", valueName: "files"))
     var inFlight = SenderSettings().requestsInFlight
 
+    @Option(
+        help: ArgumentHelp("Bytes of files that are sent before the first one's answer came.", valueName: "bytes"))
+    var bytesInFlight = ByteCount(SenderSettings().bytesInFlight)
+
     @Option(help: ArgumentHelp("The size of a file above which it goes in parts.", valueName: "bytes"))
     var inPartsAbove = ByteCount(ResumableUpload.defaultThreshold)
 
@@ -39,6 +43,9 @@ struct TransferOptions: ParsableArguments {
                 throw ValidationError("--\(name) takes \(range.lowerBound) to \(range.upperBound), not \(value).")
             }
         }
+        guard bytesInFlight.bytes >= 256 << 10 else {
+            throw ValidationError("--bytes-in-flight takes 256KiB at least, not \(bytesInFlight).")
+        }
         guard inPartsAbove.bytes >= 64 << 10 else {
             throw ValidationError("--in-parts-above takes 64KiB at least, not \(inPartsAbove).")
         }
@@ -49,7 +56,10 @@ struct TransferOptions: ParsableArguments {
         settings.rateLimit = limitRate?.bytes
         settings.newestEvery = newestEvery
         settings.requestsInFlight = inFlight
-        settings.inPartsAbove = inPartsAbove.bytes
+        settings.bytesInFlight = bytesInFlight.bytes
+        // So that neither a part nor a whole file has to wait until nothing else is under way.
+        settings.inPartsAbove = min(inPartsAbove.bytes, bytesInFlight.bytes / 4)
+        settings.partSizes = settings.partSizes.clamped(to: 0...bytesInFlight.bytes / 2)
         settings.giveUpAfter = giveUpAfter.seconds == 0 ? nil : .seconds(giveUpAfter.seconds)
         return settings
     }

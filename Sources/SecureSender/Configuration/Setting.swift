@@ -39,6 +39,7 @@ struct Setting: Hashable, Sendable {
         Setting(name: "limit-rate", kind: .value),
         Setting(name: "newest-every", kind: .value),
         Setting(name: "in-flight", kind: .value),
+        Setting(name: "bytes-in-flight", kind: .value),
         Setting(name: "in-parts-above", kind: .value),
         Setting(name: "give-up-after", kind: .value),
         Setting(name: "keep-sent", kind: .value),
