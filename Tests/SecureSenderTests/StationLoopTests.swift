@@ -236,6 +236,27 @@ struct StationLoopTests {
         #expect(outcome.failures.map(\.message) == ["a could not be sent"])
     }
 
+    @Test("never gives up on a receiver that cannot be reached where that is wished")
+    func forEver() async throws {
+        let station = try Station(files: ["a": "1"])
+        var settings = StationSettings.quick
+        settings.sender.giveUpAfter = nil
+        settings.sender.giveUpUnreachedAfter = .zero
+        // A port on which nothing listens.
+        let outcome = try await station.loop(to: 1, settings: settings) { events in
+            try await waitUntil {
+                var attempts = 0
+                return events().contains {
+                    if case .reconnecting = $0 { attempts += 1 }
+                    if case .failed = $0 { return true }
+                    return attempts == 3
+                }
+            }
+        }
+        #expect(outcome.failures == [])
+        #expect(station.waitingFiles == ["a"])
+    }
+
     @Test("uses a renewed identity from the next look on, and the old one while that is broken")
     func renewedIdentity() async throws {
         let station = try Station(files: ["a": "1"])

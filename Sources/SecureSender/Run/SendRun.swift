@@ -195,7 +195,10 @@ extension SendRun {
         case .refused(let failure):
             throw failure
         case .unreachable(let reason, let hint, let mayPass):
-            guard hasConnected || (mayPass && Uptime.now - start < settings.giveUpUnreachedAfter) else {
+            guard
+                hasConnected || settings.giveUpAfter == nil
+                    || (mayPass && Uptime.now - start < settings.giveUpUnreachedAfter)
+            else {
                 throw .notReached(receiver, reason: reason, hint: hint)
             }
             takeFailure(reason)
