@@ -267,7 +267,7 @@ struct StationLoopTests {
             try station.folder.write(Array("secret=".utf8), to: "identity/secret.py")
             try await waitUntil {
                 events().contains {
-                    if case .notice(let text) = $0 {
+                    if case .warning(let text) = $0 {
                         text.hasPrefix("The changed identity cannot be used")
                     } else {
                         false

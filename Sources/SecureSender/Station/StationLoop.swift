@@ -71,7 +71,7 @@ final class StationLoop {
         guard let watch, watch.isIncomplete, !hasToldMissingWatches else { return }
         hasToldMissingWatches = true
         report(
-            .notice(
+            .warning(
                 "Not all folders can be watched: files in the others wait for the next look\n"
                     + "  hint: a larger number in /proc/sys/fs/inotify/max_user_watches, or a shorter time for --look-every"
             ))
@@ -98,7 +98,7 @@ final class StationLoop {
             sender.identity = try PiIdentity(readingFrom: identityFolder)
             identityVersion = version
         } catch {
-            report(.notice("The changed identity cannot be used, the one from before still counts: \(error)"))
+            report(.warning("The changed identity cannot be used, the one from before still counts: \(error)"))
         }
     }
 }
