@@ -56,6 +56,15 @@ struct Setting: Hashable, Sendable {
     /// Those that a check needs too.
     static let ofConnection = all.filter { ["ip", "dir", "port", "identity", "sent-dir", "json"].contains($0.name) }
 
+    /// What says another thing about the same: a later source's replaces an earlier one's.
+    var rival: String? {
+        switch name {
+        case "watch": "every"
+        case "every": "watch"
+        default: nil
+        }
+    }
+
     static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 
     /// `subject`: what stands in `name`'s place, and where.
@@ -77,6 +86,11 @@ struct GivenSetting: Hashable, Sendable {
     let values: [String]
     /// For messages: `port in line 3 of /etc/secure-sender/config.toml`.
     let origin: String
+
+    /// Whether an earlier source's `other` counts no more.
+    func replaces(_ other: GivenSetting) -> Bool {
+        setting == other.setting || setting.rival == other.setting.name && values != ["false"]
+    }
 
     /// As they would be typed. An argument has its place behind all of them.
     var arguments: [String] {
