@@ -377,6 +377,36 @@ struct StayingProgramTests {
     }
 }
 
+@Suite("What a station that stays says")
+struct LoopReportTests {
+    @Test("is once a day that a clock is wrong or a certificate ends, however often it is found")
+    func lasting() {
+        var now = Uptime(sinceStart: .seconds(1000))
+        var told: [SendEvent] = []
+        let report = LoopReport(now: { now }, { told.append($0) })
+        func certificate(_ holder: SendEvent.CertificateHolder, _ seconds: Int64) -> SendEvent {
+            .certificateEnds(holder, time: 1_795_373_193, remaining: .seconds(seconds))
+        }
+        func lookTwice() -> [SendEvent] {
+            told = []
+            for second in 1...2 as ClosedRange<Int64> {
+                report(.clockIsWrong(behind: 500 + second, isSynchronised: false))
+                report(certificate(.pi, 90_000 - second))
+                report(certificate(.receiver, 90_000 - second))
+                now = now + .seconds(60)
+            }
+            return told
+        }
+        let first: [SendEvent] = [
+            .clockIsWrong(behind: 501, isSynchronised: false), certificate(.pi, 89_999), certificate(.receiver, 89_999),
+        ]
+        #expect(lookTwice() == first)
+        #expect(lookTwice() == [])
+        now = now + .seconds(86_400)
+        #expect(lookTwice() == first)
+    }
+}
+
 @Suite("The watch of folders")
 struct FolderWatchTests {
     @Test("tells of what may be sent, and not of hidden files or receipts")
