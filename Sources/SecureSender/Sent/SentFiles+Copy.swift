@@ -85,6 +85,10 @@ extension SentFiles {
             }
             throw .changed
         }
-        try failing { () throws(SystemCallError) in try source.remove(hidden) }
+        do throws(SystemCallError) { try source.remove(hidden) } catch {
+            // The next batch's note says nothing of it.
+            try? putBack(hidden, of: source, to: source, as: file.path.name)
+            throw .failed(error)
+        }
     }
 }
