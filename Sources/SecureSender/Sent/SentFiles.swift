@@ -116,8 +116,9 @@ extension SentFiles {
     ) throws(SystemCallError) -> Bool {
         let receiptName = name + UploadPath.receiptSuffix
         guard let status = try folder.status(of: receiptName) else { return true }
-        guard status.isRegularFile else { return false }
-        let contents = try readAll(try folder.open(receiptName, O_RDONLY | O_NONBLOCK), limit: .max)
+        guard status.isRegularFile, status.st_size <= ReceiptFile.mostBytes else { return false }
+        let contents = try readAll(
+            try folder.open(receiptName, O_RDONLY | O_NONBLOCK), limit: ReceiptFile.mostBytes)
         return ReceiptFile.digest(in: contents) == file.digest
     }
 
