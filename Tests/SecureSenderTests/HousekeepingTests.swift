@@ -110,6 +110,21 @@ struct HousekeepingTests {
         #expect(try fixture.tidyUp(bytes: 15_000).removed == ["b"])
     }
 
+    @Test("leaves the rest for the next time when it is to end")
+    func stop() throws {
+        let fixture = try SentFixture()
+        try fixture.keepCertificate()
+        try fixture.addSent("a", daysAgo: 0)
+        let stop = StopSwitch()
+        stop.stop()
+        let outcome = try Housekeeping(
+            of: fixture.root, pi: PiName("pi-01")!, limits: SentLimits(bytes: 0), now: now,
+            stop: StopSignal(stop.readEnd)
+        ).run()
+        #expect(outcome.removed == 0 && outcome.kept.count == 0)
+        #expect(fixture.visibleSentFiles == ["a", "a.sha256"])
+    }
+
     @Test("never removes a file without a valid receipt")
     func doubts() throws {
         let fixture = try SentFixture()

@@ -8,24 +8,6 @@ import UploadProtocol
 
 @testable import SecureSender
 
-/// Ends a loop when it is told to.
-private final class StopSwitch: Sendable {
-    let readEnd: FileDescriptor
-    private let writeEnd: FileDescriptor
-
-    init() {
-        var ends: [Int32] = [-1, -1]
-        pipe(&ends)
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        (readEnd, writeEnd) = (
-            FileDescriptor(takingOwnershipOf: ends[0], path: "stop"),
-            FileDescriptor(takingOwnershipOf: ends[1], path: "stop")
-        )
-    }
-
-    func stop() { try? writeEnd.write([0]) }
-}
-
 extension Station {
     /// Runs a loop in a thread of its own while `body` does something; returns what the loop told and what ended it.
     fileprivate func loop(
@@ -295,6 +277,14 @@ struct StationLoopTests {
     }
 }
 
+private final class SharedCount: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func add() { count.withLock { $0 += 1 } }
+}
+
 @Suite("A program that stays", .timeLimit(.minutes(2)))
 struct StayingProgramTests {
     private func start(_ station: Station, _ options: [String], to port: UInt16) throws -> Program {
@@ -345,6 +335,67 @@ struct StayingProgramTests {
         #expect(sent.count == begun.withLock { $0 })
         #expect(Set(sent).union(station.waitingFiles) == Set(names))
         #expect(Set(sent).isDisjoint(with: station.waitingFiles))
+    }
+
+    /// Answers nothing before it is told to; `asked` counts requests.
+    private func reluctant(
+        _ station: Station, asked: SharedCount, isTold: SharedCount
+    ) throws -> ScriptedReceiver {
+        let answers = station.answers
+        return try station.listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                asked.add()
+                while isTold.value == 0 { usleep(1000) }
+                try connection.send(try answers.receipt(for: request))
+            }
+        }
+    }
+
+    @Test("is ended by a second signal, whatever it waits for")
+    func secondSignal() async throws {
+        let station = try Station(files: ["a": "1"])
+        let (asked, isTold) = (SharedCount(), SharedCount())
+        let receiver = try reluctant(station, asked: asked, isTold: isTold)
+        defer { isTold.add() }
+        let program = try start(station, ["--watch"], to: receiver.port)
+        try await waitUntil { asked.value == 1 }
+        program.send(signal: SIGINT)
+        program.send(signal: SIGTERM)
+        #expect(try await program.outcome().exitCode == 128 + SIGTERM)
+    }
+
+    @Test("does not wait for others to leave the sent files alone when it is to end")
+    func lockedSentFolder() async throws {
+        let station = try Station(files: ["a": "1"])
+        let (asked, isTold) = (SharedCount(), SharedCount())
+        let receiver = try reluctant(station, asked: asked, isTold: isTold)
+        let program = try start(station, ["--watch"], to: receiver.port)
+        try await waitUntil { asked.value == 1 }
+        // Not to be let go before the program's end.
+        let lock = try Folder(opening: station.folder("sent_files")).lock()
+        isTold.add()
+        try station.write("2", to: "b")
+        program.send(signal: SIGTERM)
+        let outcome = try await program.outcome()
+        withExtendedLifetime(lock) {}
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.errors.hasPrefix("a could not be sent: the receiver has it, but it could not be moved: "))
+        #expect(station.waitingFiles == ["a", "b"])
+        #expect(station.sentFiles == [])
+    }
+
+    @Test("does not begin to tidy up when it is to end")
+    func noTidying() async throws {
+        let station = try Station(files: ["a": "1"])
+        let (asked, isTold) = (SharedCount(), SharedCount())
+        let receiver = try reluctant(station, asked: asked, isTold: isTold)
+        let program = try start(station, ["--watch", "--keep-sent-space", "0"], to: receiver.port)
+        try await waitUntil { asked.value == 1 }
+        program.send(signal: SIGTERM)
+        isTold.add()
+        #expect(try await program.outcome().exitCode == 0)
+        #expect(station.sentFiles == ["a", "a.sha256"])
     }
 
     @Test("keeps a second one from the folder, unless that waits")

@@ -3,12 +3,13 @@ import Glibc
 import OpenSSL
 
 extension FileDescriptor {
-    /// Of all that is in the file now.
-    func digest() throws(SystemCallError) -> SHA256Digest {
+    /// Of all that is in the file now. Throws EINTR as soon as `stop` is wanted.
+    func digest(stop: StopSignal = StopSignal()) throws(SystemCallError) -> SHA256Digest {
         let buffer = PieceBuffer()
         var hash = SHA256()
         var position: Int64 = 0
         while true {
+            if stop.isWanted { throw SystemCallError("read", path, code: EINTR) }
             let count = pread(number, buffer.bytes.baseAddress, buffer.bytes.count, off_t(position))
             if count > 0 {
                 hash.update(buffer.prefix(count))

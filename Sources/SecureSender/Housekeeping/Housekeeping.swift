@@ -34,6 +34,7 @@ final class Housekeeping {
     private let limits: SentLimits
     /// Seconds since 1970.
     private let now: Int64
+    private let stop: StopSignal
     /// Files held at a time, so that any number takes no more memory.
     private let pageSize: Int
     private var page: [Candidate] = []
@@ -42,12 +43,17 @@ final class Housekeeping {
     /// Bytes of all that may go, as far as is known.
     private var total: Int64 = 0
 
-    /// `now`: the best time known, in seconds since 1970; a clock that is wrong must not make everything old.
-    init(of root: Folder, pi: PiName, limits: SentLimits, now: Int64, pageSize: Int = 20_000) {
+    /// `now`: the best time known, in seconds since 1970; a clock that is wrong must not make everything old. `stop`: the rest
+    /// is left for the next time.
+    init(
+        of root: Folder, pi: PiName, limits: SentLimits, now: Int64, stop: StopSignal = StopSignal(),
+        pageSize: Int = 20_000
+    ) {
         self.root = root
         self.pi = pi
         self.limits = limits
         self.now = now
+        self.stop = stop
         self.pageSize = pageSize
     }
 
@@ -59,10 +65,11 @@ final class Housekeeping {
             for candidate in page {
                 let isOld = limits.seconds.map { candidate.changed / 1_000_000_000 <= now - $0 } ?? false
                 let isTooMuch = limits.bytes.map { total > $0 } ?? false
-                guard isOld || isTooMuch else { return outcome }
+                guard isOld || isTooMuch, !stop.isWanted else { return outcome }
                 do throws(SentFileDoubt) {
                     guard try handle(candidate, isTooMuch: isTooMuch, removes: removes) else { continue }
                 } catch {
+                    if stop.isWanted { return outcome }
                     outcome.kept.append((path(of: candidate), error))
                     // Nothing that is newer would go in its place.
                     total -= candidate.size
@@ -82,7 +89,7 @@ final class Housekeeping {
         let folder: Folder
         do throws(SystemCallError) { folder = try root.folder(candidate.parents) } catch { throw .failed(error) }
         let file = SentFile(folder: folder, parents: candidate.parents, name: candidate.name)
-        let (receipt, fingerprint) = try file.verify(pi: pi, certificates: KeptCertificates(root: root))
+        let (receipt, fingerprint) = try file.verify(pi: pi, certificates: KeptCertificates(root: root), stop: stop)
         // The receiver's clock, not that of this Pi on the day of the move.
         let isOld = limits.seconds.map { (receipt.parameters.created ?? .max) <= now - $0 } ?? false
         guard isOld || isTooMuch else { return false }
@@ -94,7 +101,9 @@ final class Housekeeping {
     private func remove(_ file: SentFile, _ fingerprint: Fingerprint) throws(SentFileDoubt) {
         do throws(SystemCallError) {
             // A run may be moving files here.
-            let lock = try root.lock()
+            guard let lock = try root.lock(unless: stop) else {
+                throw SystemCallError("lock", root.path, code: EINTR)
+            }
             defer { withExtendedLifetime(lock) {} }
             guard let status = try file.folder.status(of: file.name), Fingerprint(status) == fingerprint else { return }
             try file.folder.remove(file.name)
@@ -126,7 +135,7 @@ extension Housekeeping {
     /// Hidden names and links are left out.
     private func collect(_ folder: Folder, parents: [String]) throws(SystemCallError) {
         try folder.forEachName { bytes throws(SystemCallError) in
-            guard bytes.first != UInt8(ascii: "."), let name = String(validating: bytes, as: UTF8.self),
+            guard !stop.isWanted, bytes.first != UInt8(ascii: "."), let name = String(validating: bytes, as: UTF8.self),
                 let status = try folder.status(of: name)
             else { return }
             if status.isFolder {

@@ -40,7 +40,10 @@ struct SentFile {
     var path: String { (parents + [name]).joined(separator: "/") }
 
     /// Reads it again, and verifies its receipt by the certificate that is kept; returns the receipt and what the file was.
-    func verify(pi: PiName, certificates: KeptCertificates) throws(SentFileDoubt) -> (SignedReceipt, Fingerprint) {
+    /// Throws `failed` as soon as `stop` is wanted.
+    func verify(
+        pi: PiName, certificates: KeptCertificates, stop: StopSignal
+    ) throws(SentFileDoubt) -> (SignedReceipt, Fingerprint) {
         let stated = try receiptFile()
         guard let unverified = UnverifiedReceipt(stated) else { throw .notAReceipt }
         guard let certificate = certificates.certificate(unverified.certificate) else { throw .unknownCertificate }
@@ -53,7 +56,7 @@ struct SentFile {
         let json = receipt.receipt
         guard json.pi.utf8.elementsEqual(pi.text.utf8), isPlace(of: json.path) else { throw .otherFile }
         guard json.sha256 == stated.digest.hex else { throw .notAReceipt }
-        let fingerprint = try checkContent(digest: stated.digest, size: json.size)
+        let fingerprint = try checkContent(digest: stated.digest, size: json.size, stop: stop)
         return (receipt, fingerprint)
     }
 
@@ -68,14 +71,18 @@ struct SentFile {
         return file
     }
 
-    private func checkContent(digest: SHA256Digest, size: Int64) throws(SentFileDoubt) -> Fingerprint {
+    private func checkContent(
+        digest: SHA256Digest, size: Int64, stop: StopSignal
+    ) throws(SentFileDoubt) -> Fingerprint {
         let file = try failing { () throws(SystemCallError) in
             try folder.open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         }
         let before = try failing { () throws(SystemCallError) in try file.status() }
         guard before.isRegularFile, before.st_size == off_t(size) else { throw .otherContent }
         guard file.isOpenForWriting != true else { throw .inUse }
-        guard try failing({ () throws(SystemCallError) in try file.digest() }) == digest else { throw .otherContent }
+        guard try failing({ () throws(SystemCallError) in try file.digest(stop: stop) }) == digest else {
+            throw .otherContent
+        }
         let after = try failing { () throws(SystemCallError) in try file.status() }
         guard Fingerprint(before) == Fingerprint(after) else { throw .inUse }
         return Fingerprint(before)

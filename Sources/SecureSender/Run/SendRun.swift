@@ -174,7 +174,7 @@ extension SendRun {
             return takeFailure("the receiver has no certificate")
         }
         hasConnected = true
-        mover = Mover(SentFiles(source: folder, root: sentFolder, certificate: channel.peerCertificate))
+        mover = Mover(SentFiles(source: folder, root: sentFolder, certificate: channel.peerCertificate, stop: stop))
         report(.connected(cipherSuite: channel.cipherSuite))
         warnOfCertificates(receiver: connection.certificateEnd, time: clock.time(at: .now))
         defer {

@@ -99,13 +99,13 @@ extension FolderSender {
 
     private func look() throws(CommandFailure) -> FileScan {
         do throws(SystemCallError) {
-            if couldNotMove { try SentFolder.probe(sentFolder) }
+            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop) }
             couldNotMove = false
         } catch {
             throw .sentFolder(sentFolder.path, reason: "\(error)")
         }
         do throws(SystemCallError) {
-            try SentFiles(source: source, root: sentFolder).recover()
+            try SentFiles(source: source, root: sentFolder, stop: stop).recover()
         } catch {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
         }
@@ -126,7 +126,7 @@ extension FolderSender {
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         do throws(SystemCallError) {
             let outcome = try Housekeeping(
-                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now)
+                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now), stop: stop
             ).run()
             if outcome.removed > 0 { report(.sentFilesRemoved(files: outcome.removed, bytes: outcome.freed)) }
             guard let (path, doubt) = outcome.kept.told.first else { return }

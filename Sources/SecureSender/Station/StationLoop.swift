@@ -62,7 +62,7 @@ final class StationLoop {
     }
 
     private func tidyUp() {
-        guard nextTidying <= .now else { return }
+        guard nextTidying <= .now, !stop.isWanted else { return }
         nextTidying = .now + .seconds(3600)
         do throws(CommandFailure) { try sender.tidyUp() } catch { report(.failed(error, file: nil)) }
     }
