@@ -199,11 +199,10 @@ while IFS= read -r -d '' line; do
     fi
 done <"$work/list"
 if ((still_written > 0)); then
-    waiting=$still_written
     complain "$(counted "$still_written" file) still being written, left for the next run"
 fi
 if ((${#files[@]} == 0)); then
-    if ((waiting > 0)); then exit 75; fi
+    if ((still_written > 0)); then exit 0; fi
     printf 'There is nothing to send in %s\n' "$(one_line "$folder")"
     exit 0
 fi

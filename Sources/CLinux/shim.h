@@ -18,7 +18,6 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
@@ -121,23 +120,34 @@ static inline int linux_watch_add(int watch, int folder) {
         watch, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 }
 
-// signalfd(2) of SIGTERM and SIGINT, which do nothing else from then on.
-static inline int linux_stop_signals(void) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0) return -1;
-    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+static int linux_stop_event = -1;
+
+// Calls alone that are safe in a handler (signal-safety(7)).
+static inline void linux_take_stop_signal(int number) {
+    int error = errno;
+    unsigned long long one = 1;
+    if (write(linux_stop_event, &one, sizeof one) < 0) linux_stop_event = -1;
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    errno = error;
+    (void)number;
 }
 
-// They end the program again.
-static inline void linux_unblock_stop_signals(void) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_UNBLOCK, &signals, NULL);
+// A descriptor (eventfd(2)) that is readable from the first SIGTERM or SIGINT on. A second one ends the program, whatever it
+// does at that moment.
+static inline int linux_stop_signals(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = linux_take_stop_signal;
+    action.sa_flags = SA_RESTART;
+    sigaddset(&action.sa_mask, SIGTERM);
+    sigaddset(&action.sa_mask, SIGINT);
+    linux_stop_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (linux_stop_event < 0) return -1;
+    if (sigaction(SIGTERM, &action, NULL) != 0 || sigaction(SIGINT, &action, NULL) != 0) return -1;
+    // Who started us may have blocked them (sigprocmask(2)).
+    if (sigprocmask(SIG_UNBLOCK, &action.sa_mask, NULL) != 0) return -1;
+    return linux_stop_event;
 }
 
 // adjtimex(2): whether the kernel holds its clock for synchronised.

@@ -60,7 +60,7 @@ struct SenderSettings: Sendable {
     /// How long a run goes on that gets nothing through, pauses included; `nil`: for ever. The default is 5 minutes: longer
     /// than a router or a receiver takes to start, and the next run finds the files where they are.
     var giveUpAfter: Duration? = .seconds(300)
-    /// The same for a run that has not reached the receiver at all, and was not turned away either. The default is 30 s: of
+    /// The same, if it is not for ever, for a run that has not reached the receiver at all, and was not turned away either. The default is 30 s: of
     /// 100 handshakes through a network that loses a fifth, 99 are done by then.
     var giveUpUnreachedAfter: Duration = .seconds(30)
     /// How long what is under way may take when somebody wants us to end. The default is 2 s: what is not answered by then is

@@ -188,6 +188,27 @@ struct PrecedenceTests {
         #expect(try command(["--verbose"], file: "quiet = true").reporting.verbosity == .verbose)
     }
 
+    @Test("is of --watch and --every the one that a later source says")
+    func watchOrEvery() throws {
+        func choice(
+            _ typed: [String], _ file: String, _ environment: [String: String] = [:]
+        ) throws -> [String] {
+            let station = try command(typed, file: file, environment: environment).station
+            return (station.watch ? ["watch"] : []) + (station.every.map { ["\($0)"] } ?? [])
+        }
+        #expect(try choice(["--every", "10m"], "watch = true") == ["10m"])
+        #expect(try choice(["--every=10m"], "watch = true") == ["10m"])
+        #expect(try choice(["--watch"], "every = '10m'") == ["watch"])
+        #expect(try choice([], "watch = true", ["SECURE_SENDER_EVERY": "10m"]) == ["10m"])
+        #expect(try choice([], "every = '10m'", ["SECURE_SENDER_WATCH": "true"]) == ["watch"])
+        #expect(try choice([], "every = '10m'", ["SECURE_SENDER_WATCH": "false"]) == ["10m"])
+        #expect(try choice(["--watch"], "", ["SECURE_SENDER_EVERY": "10m"]) == ["watch"])
+        #expect(throws: (any Error).self) { try choice(["--watch", "--every", "1m"], "") }
+        let error = try refusal { try choice([], "port = 1\nwatch = true\nevery = '10m'") }
+        #expect(error.message.hasPrefix("watch in line 2 of "))
+        #expect(error.reason == "--every and --watch do not go together.")
+    }
+
     @Test("may name a value that begins with a hyphen")
     func hyphen() throws {
         #expect(try command([], file: "sent-dir = '-s'").places.sentDir == "-s")

@@ -21,12 +21,13 @@ extension SentFixture {
 
     /// The time by which files here are old has to be ahead: when a file was moved cannot be set back.
     fileprivate func tidyUp(
-        days: Int64? = nil, bytes: Int64? = nil, removes: Bool = true, pi: String = "pi-01", after: Int64 = 0
+        days: Int64? = nil, bytes: Int64? = nil, removes: Bool = true, pi: String = "pi-01", after: Int64 = 0,
+        pageSize: Int = 20_000
     ) throws -> (removed: [String], kept: [String: SentFileDoubt]) {
         var removed: [String] = []
         let outcome = try Housekeeping(
             of: root, pi: PiName(pi)!, limits: SentLimits(seconds: days.map { $0 * day }, bytes: bytes),
-            now: now + after * day
+            now: now + after * day, pageSize: pageSize
         ).run(removes: removes) { removed.append($0) }
         #expect(outcome.removed == removed.count)
         return (removed, Dictionary(uniqueKeysWithValues: outcome.kept.told.map { ($0.path, $0.doubt) }))
@@ -81,6 +82,47 @@ struct HousekeepingTests {
         try fixture.keepCertificate()
         for round in 0..<3 { try fixture.addSent("a.json", "round \(round)", daysAgo: 0) }
         #expect(try fixture.tidyUp(bytes: 0).removed.sorted() == ["a.json", "a~2.json", "a~3.json"])
+    }
+
+    @Test("gets to what may go behind any number of files that have to stay", arguments: [true, false])
+    func pages(removes: Bool) throws {
+        let fixture = try SentFixture()
+        try fixture.keepCertificate()
+        for number in 0..<7 { try fixture.write("junk", to: "sent/a\(number)") }
+        for name in ["sub/y", "z"] { try fixture.addSent(name, daysAgo: 40) }
+        let bySpace = try fixture.tidyUp(bytes: 0, removes: false, pageSize: 2)
+        #expect(bySpace.removed.sorted() == ["sub/y", "z"])
+        #expect(bySpace.kept.count == 7)
+        let byAge = try fixture.tidyUp(days: 30, removes: removes, after: 31, pageSize: 2)
+        #expect(byAge.removed.sorted() == ["sub/y", "z"])
+        #expect(byAge.kept.count == 7)
+    }
+
+    @Test("removes nothing to make up for older files that have to stay")
+    func spaceOfOthers() throws {
+        let fixture = try SentFixture()
+        try fixture.keepCertificate()
+        try fixture.write(String(repeating: "a", count: 50_000), to: "sent/a")
+        for name in ["b", "c"] { try fixture.addSent(name, String(repeating: name, count: 10_000), daysAgo: 0) }
+        let outcome = try fixture.tidyUp(bytes: 40_000)
+        #expect(outcome.removed == [])
+        #expect(outcome.kept == ["a": .noReceipt])
+        #expect(try fixture.tidyUp(bytes: 15_000).removed == ["b"])
+    }
+
+    @Test("leaves the rest for the next time when it is to end")
+    func stop() throws {
+        let fixture = try SentFixture()
+        try fixture.keepCertificate()
+        try fixture.addSent("a", daysAgo: 0)
+        let stop = StopSwitch()
+        stop.stop()
+        let outcome = try Housekeeping(
+            of: fixture.root, pi: PiName("pi-01")!, limits: SentLimits(bytes: 0), now: now,
+            stop: StopSignal(stop.readEnd)
+        ).run()
+        #expect(outcome.removed == 0 && outcome.kept.count == 0)
+        #expect(fixture.visibleSentFiles == ["a", "a.sha256"])
     }
 
     @Test("never removes a file without a valid receipt")

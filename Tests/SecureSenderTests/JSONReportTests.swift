@@ -27,6 +27,7 @@ struct JSONReportTests {
             .gaveUp(reason: "silence", files: 3, pause: .seconds(60)),
             .clockIsWrong(behind: -70, isSynchronised: false),
             .certificateEnds(.receiver, time: 1_795_373_193, remaining: .seconds(60)), .notice("words"),
+            .warning("words"),
             .waitingForQuiet(files: 1, quietTime: .seconds(5)), .beingWritten(files: 2),
             .finished(sent: 1, waiting: 1, folder: "/sent"), .nothingToSend(folder: "/data"),
             .sentFilesRemoved(files: 2, bytes: 5), .lookedAgain(files: 1, bytes: 5),

@@ -54,6 +54,26 @@ struct OtherFileSystemTests {
         #expect(fixture.waitingFiles == ["changed", "open"])
     }
 
+    @Test("breaks off the copy of a large file when it is to end, and the file stays")
+    func stop() throws {
+        let fixture = try SentFixture(onOtherFileSystem: true)
+        try fixture.write("content", to: "data/small")
+        try fixture.folder.write([UInt8](repeating: 1, count: 5 << 20), to: "data/large")
+        let stop = StopSwitch()
+        stop.stop()
+        var sentFiles = fixture.sentFiles
+        sentFiles.stop = StopSignal(stop.readEnd)
+        let outcomes = try sentFiles.move([fixture.acknowledge("small"), fixture.acknowledge("large")])
+        #expect(outcomes[0] == moved("small"))
+        guard case .failed(let error) = outcomes[1] else {
+            Issue.record("\(outcomes[1])")
+            return
+        }
+        #expect(error.code == EINTR)
+        #expect(fixture.waitingFiles == ["large"])
+        #expect(fixture.visibleSentFiles == ["small", "small.sha256"])
+    }
+
     @Test("fails where there is no room, and the file stays")
     func full() throws {
         let fixture = try SentFixture(onOtherFileSystem: true)

@@ -113,10 +113,11 @@ struct PauseTests {
     }
 
     @Test(
-        "is not believed a pause that is none",
+        "is not believed a pause that is none, nor one of more than an hour",
         arguments: [
             ("0", 0), ("7", 7), ("-1", nil), ("+1", nil), ("1.5", nil), ("", nil),
-            ("Sun, 06 Nov 1994 08:49:37 GMT", nil), ("99999999999", nil),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", nil), ("3600", 3600), ("3601", 3600),
+            ("999999999", 3600), ("99999999999999999999", 3600),
         ]
             as [(String, Int64?)])
     func retryAfter(value: String, seconds: Int64?) {

@@ -227,9 +227,14 @@ struct TextReportTests {
         screen.now = start + .seconds(60)
         report(try sent(1))
         report(.reconnecting(after: .seconds(9), reason: "reset"))
+        report(.notice("Another secure-sender is sending from /data: nothing to do"))
+        report(.warning("Warning: every user of this computer can read pi.pem"))
         report(failed("b"))
         report(.finished(sent: 1, waiting: 1, folder: "/sent"))
-        #expect(screen.lines == ["! b could not be sent: full"])
+        #expect(
+            screen.lines == [
+                "! Warning: every user of this computer can read pi.pem", "! b could not be sent: full",
+            ])
     }
 
     @Test("has a bar on a terminal, which makes room for every line and goes at the end")

@@ -60,7 +60,7 @@ struct QuietTimeTests {
 struct FileListTests {
     private func list(_ ages: [(String, Double)], lifetime: Duration = .seconds(300)) -> FileList {
         var list = FileList(quietTime: quietTime, lifetime: lifetime)
-        for (name, age) in ages { list.add(name, in: .root, file(age: .seconds(age))) }
+        for (name, age) in ages { list.add(name, file(age: .seconds(age))) }
         list.sort()
         return list
     }
@@ -101,29 +101,56 @@ struct FileListTests {
     @Test("keeps the folders of its files, and orders those of one age by their paths")
     func folders() {
         var list = FileList(quietTime: quietTime, lifetime: .seconds(300))
-        let sub = list.add(folder: "sub", in: .root)
-        let deep = list.add(folder: "m\u{e4}rz", in: sub)
-        for (name, folder) in [("x", deep), ("z", sub), ("a", FileList.FolderIndex.root), ("y", sub)] {
-            list.add(name, in: folder, file(age: .seconds(10)))
-        }
+        list.enter("empty")
+        list.leave()
+        list.enter("sub")
+        list.enter("m\u{e4}rz")
+        list.add("x", file(age: .seconds(10)))
+        list.leave()
+        list.add("z", file(age: .seconds(10)))
+        list.add("y", file(age: .seconds(10)))
+        list.leave()
+        list.add("a", file(age: .seconds(10)))
         list.sort()
+        #expect(list.folderCount == 2)
         #expect(takeAll(&list, [.oldest, .oldest, .oldest, .oldest]) == ["a", "sub/m\u{e4}rz/x", "sub/y", "sub/z"])
     }
 
     @Test("holds the oldest and some of the newest of more files than it has room for")
     func partial() {
         var list = FileList(quietTime: quietTime, lifetime: .seconds(300))
-        let sub = list.add(folder: "sub", in: .root)
+        list.enter("sub")
         let count = FileList.mostHeld + 1
         // Neither in order nor in reverse.
         for number in 0..<count {
             let age = 10 + (number * 7919) % count
-            list.add("f\(age)", in: sub, file(age: .seconds(age)))
+            list.add("f\(age)", file(age: .seconds(age)))
         }
         list.sort()
         #expect(list.isPartial)
         #expect(list.count == FileList.mostHeld / 2 + 1)
         #expect(takeAll(&list, [.newest, .newest]) == ["sub/f10", "sub/f11"])
         #expect(takeAll(&list, [.oldest, .oldest]) == ["sub/f\(count + 9)", "sub/f\(count + 8)"])
+    }
+
+    @Test("has no room for folders without files that it holds")
+    func partialFolders() {
+        var list = FileList(quietTime: quietTime, lifetime: .seconds(300))
+        let count = FileList.mostHeld + 2
+        list.enter("sub")
+        for number in 0..<count {
+            list.enter("d\(number)")
+            list.enter("deep")
+            list.add("f", file(age: .seconds(10 + number)))
+            list.leave()
+            list.leave()
+        }
+        list.sort()
+        #expect(list.count == FileList.mostHeld / 2 + 2)
+        // Each file's own two, and the one around all of them.
+        #expect(list.folderCount == 2 * list.count + 1)
+        #expect(takeAll(&list, [.newest, .newest]) == ["sub/d0/deep/f", "sub/d1/deep/f"])
+        #expect(
+            takeAll(&list, [.oldest, .oldest]) == ["sub/d\(count - 1)/deep/f", "sub/d\(count - 2)/deep/f"])
     }
 }

@@ -20,6 +20,11 @@ struct SelectionTests {
             ([], ["sub/deep"], ["a.csv", "e.json", "sub/b.csv", "sub/d.json"]),
             (["*.csv"], ["sub/*"], ["a.csv"]), (["[ae].*"], [], ["a.csv", "e.json"]),
             (["?.json", "a*"], ["e*"], ["a.csv", "sub/d.json"]), (["*.png"], [], []),
+            ([], ["sub/"], ["a.csv", "e.json"]), ([], ["deep/"], ["a.csv", "e.json", "sub/b.csv", "sub/d.json"]),
+            ([], ["sub/deep/", "a.csv/"], ["a.csv", "e.json", "sub/b.csv", "sub/d.json"]),
+            (["sub/"], [], ["sub/b.csv", "sub/d.json", "sub/deep/c.csv"]),
+            (["deep/", "e*"], [], ["e.json", "sub/deep/c.csv"]),
+            (["sub/"], ["deep/"], ["sub/b.csv", "sub/d.json"]),
         ] as [([String], [String], [String])])
     func selects(included: [String], excluded: [String], expected: [String]) throws {
         let folder = try TemporaryFolder()

@@ -75,6 +75,18 @@ struct SentFilesTests {
         #expect(try fixture.text("sent/a.sha256") == proof)
     }
 
+    @Test("leaves, and does not read, a file with the name of its receipt that is larger than any receipt")
+    func hugeReceipt() throws {
+        let fixture = try SentFixture()
+        try fixture.write("content", to: "data/a")
+        let acknowledged = try fixture.acknowledge("a")
+        let receipt = ReceiptFile(acknowledged.receipt, digest: acknowledged.file.digest, name: "a")
+        try fixture.folder.write(receipt.contents, to: "sent/a.sha256")
+        truncate(fixture.folder("sent/a.sha256"), 1 << 20)
+        #expect(fixture.sentFiles.move([acknowledged]) == [moved("a~2")])
+        #expect(try fixture.folder.read("sent/a.sha256").count == 1 << 20)
+    }
+
     @Test("keeps the longest name that can be sent, also where it is taken")
     func longestName() throws {
         let fixture = try SentFixture()

@@ -219,6 +219,27 @@ struct StationLoopTests {
         #expect(outcome.failures.map(\.message) == ["a could not be sent"])
     }
 
+    @Test("never gives up on a receiver that cannot be reached where that is wished")
+    func forEver() async throws {
+        let station = try Station(files: ["a": "1"])
+        var settings = StationSettings.quick
+        settings.sender.giveUpAfter = nil
+        settings.sender.giveUpUnreachedAfter = .zero
+        // A port on which nothing listens.
+        let outcome = try await station.loop(to: 1, settings: settings) { events in
+            try await waitUntil {
+                var attempts = 0
+                return events().contains {
+                    if case .reconnecting = $0 { attempts += 1 }
+                    if case .failed = $0 { return true }
+                    return attempts == 3
+                }
+            }
+        }
+        #expect(outcome.failures == [])
+        #expect(station.waitingFiles == ["a"])
+    }
+
     @Test("uses a renewed identity from the next look on, and the old one while that is broken")
     func renewedIdentity() async throws {
         let station = try Station(files: ["a": "1"])
@@ -229,7 +250,7 @@ struct StationLoopTests {
             try station.folder.write(Array("secret=".utf8), to: "identity/secret.py")
             try await waitUntil {
                 events().contains {
-                    if case .notice(let text) = $0 {
+                    if case .warning(let text) = $0 {
                         text.hasPrefix("The changed identity cannot be used")
                     } else {
                         false
@@ -314,6 +335,14 @@ struct StationLoopTests {
     }
 }
 
+private final class SharedCount: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func add() { count.withLock { $0 += 1 } }
+}
+
 @Suite("A program that stays", .timeLimit(.minutes(2)))
 struct StayingProgramTests {
     private func start(_ station: Station, _ options: [String], to port: UInt16) throws -> Program {
@@ -335,6 +364,67 @@ struct StayingProgramTests {
         let outcome = try await program.outcome()
         #expect(outcome.exitCode == 0)
         #expect(outcome.errors == "")
+    }
+
+    /// Answers nothing before it is told to; `asked` counts requests.
+    private func reluctant(
+        _ station: Station, asked: SharedCount, isTold: SharedCount
+    ) throws -> ScriptedReceiver {
+        let answers = station.answers
+        return try station.listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                asked.add()
+                while isTold.value == 0 { usleep(1000) }
+                try connection.send(try answers.receipt(for: request))
+            }
+        }
+    }
+
+    @Test("is ended by a second signal, whatever it waits for")
+    func secondSignal() async throws {
+        let station = try Station(files: ["a": "1"])
+        let (asked, isTold) = (SharedCount(), SharedCount())
+        let receiver = try reluctant(station, asked: asked, isTold: isTold)
+        defer { isTold.add() }
+        let program = try start(station, ["--watch"], to: receiver.port)
+        try await waitUntil { asked.value == 1 }
+        program.send(signal: SIGINT)
+        program.send(signal: SIGTERM)
+        #expect(try await program.outcome().exitCode == 128 + SIGTERM)
+    }
+
+    @Test("does not wait for others to leave the sent files alone when it is to end")
+    func lockedSentFolder() async throws {
+        let station = try Station(files: ["a": "1"])
+        let (asked, isTold) = (SharedCount(), SharedCount())
+        let receiver = try reluctant(station, asked: asked, isTold: isTold)
+        let program = try start(station, ["--watch"], to: receiver.port)
+        try await waitUntil { asked.value == 1 }
+        // Not to be let go before the program's end.
+        let lock = try Folder(opening: station.folder("sent_files")).lock()
+        isTold.add()
+        try station.write("2", to: "b")
+        program.send(signal: SIGTERM)
+        let outcome = try await program.outcome()
+        withExtendedLifetime(lock) {}
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.errors.hasPrefix("a could not be sent: the receiver has it, but it could not be moved: "))
+        #expect(station.waitingFiles == ["a", "b"])
+        #expect(station.sentFiles == [])
+    }
+
+    @Test("does not begin to tidy up when it is to end")
+    func noTidying() async throws {
+        let station = try Station(files: ["a": "1"])
+        let (asked, isTold) = (SharedCount(), SharedCount())
+        let receiver = try reluctant(station, asked: asked, isTold: isTold)
+        let program = try start(station, ["--watch", "--keep-sent-space", "0"], to: receiver.port)
+        try await waitUntil { asked.value == 1 }
+        program.send(signal: SIGTERM)
+        isTold.add()
+        #expect(try await program.outcome().exitCode == 0)
+        #expect(station.sentFiles == ["a", "a.sha256"])
     }
 
     @Test("keeps a second one from the folder, unless that waits")
@@ -364,6 +454,36 @@ struct StayingProgramTests {
     func refusals(options: [String]) async throws {
         let outcome = try await Program.run("secure-sender", ["127.0.0.1", "data"] + options)
         #expect(outcome.exitCode == 64)
+    }
+}
+
+@Suite("What a station that stays says")
+struct LastingWarningTests {
+    @Test("is once a day that a clock is wrong or a certificate ends, however often it is found")
+    func lasting() {
+        var now = Uptime(sinceStart: .seconds(1000))
+        var told: [SendEvent] = []
+        let report = LoopReport(now: { now }, { told.append($0) })
+        func certificate(_ holder: SendEvent.CertificateHolder, _ seconds: Int64) -> SendEvent {
+            .certificateEnds(holder, time: 1_795_373_193, remaining: .seconds(seconds))
+        }
+        func lookTwice() -> [SendEvent] {
+            told = []
+            for second in 1...2 as ClosedRange<Int64> {
+                report(.clockIsWrong(behind: 500 + second, isSynchronised: false))
+                report(certificate(.pi, 90_000 - second))
+                report(certificate(.receiver, 90_000 - second))
+                now = now + .seconds(60)
+            }
+            return told
+        }
+        let first: [SendEvent] = [
+            .clockIsWrong(behind: 501, isSynchronised: false), certificate(.pi, 89_999), certificate(.receiver, 89_999),
+        ]
+        #expect(lookTwice() == first)
+        #expect(lookTwice() == [])
+        now = now + .seconds(86_400)
+        #expect(lookTwice() == first)
     }
 }
 

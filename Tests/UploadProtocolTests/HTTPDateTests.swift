@@ -15,6 +15,16 @@ struct HTTPDateTests {
         #expect(HTTPDate.parse(text) == seconds)
     }
 
+    @Test("says any time that a file can have, though the last years are none that it reads")
+    func farAway() {
+        let last: Int64 = 67_768_036_191_676_799
+        #expect(HTTPDate.format(last).hasSuffix(", 31 Dec 2147485547 23:59:59 GMT"))
+        #expect(HTTPDate.formatInternet(last) == "2147485547-12-31T23:59:59Z")
+        for seconds in [last, last + 1, .max, .min, -1] {
+            #expect(HTTPDate.parse(HTTPDate.format(seconds)) == nil)
+        }
+    }
+
     @Test(
         "is refused in any other form",
         arguments: [

@@ -10,7 +10,7 @@ extension SecureSenderCommand {
         let folder = try IdentityFolder.first(of: IdentityFolder.candidates(chosen: places.identity))
         let identity = try PiIdentity(readingFrom: folder)
         for path in identity.readableByAll {
-            report(.notice("Warning: every user of this computer can read \(path)\n  hint: chmod 600 \(path)"))
+            report(.warning("Warning: every user of this computer can read \(path)\n  hint: chmod 600 \(path)"))
         }
         guard let receiver = ReceiverAddress(ip, port: places.port) else { throw .notAnAddress(ip, port: places.port) }
         if let obstacle = FolderExit(of: source).obstacle {

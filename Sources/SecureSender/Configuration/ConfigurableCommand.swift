@@ -26,11 +26,13 @@ extension ConfigurableCommand {
         let command = try parse(typed)
         let variables = try EnvironmentSettings.read(environment)
         let file = try command.configurationFile.find(environment: environment)?.settings ?? []
-        for setting in file + variables { try check(setting) }
+        for source in [file, variables] {
+            for setting in source { try check(setting, in: source) }
+        }
 
         // A list of a later source replaces that of an earlier one; so does a flag that is false.
-        let given = (file.filter { setting in !variables.contains { $0.setting == setting.setting } } + variables)
-            .filter { settings.contains($0.setting) && !($0.setting.kind == .list && isTyped($0.setting, typed)) }
+        let given = (file.filter { setting in !variables.contains { $0.replaces(setting) } } + variables)
+            .filter { settings.contains($0.setting) && !isReplaced($0.setting, by: typed) }
         let places = [command.ip, command.dir].compactMap { $0 }.count
         let rest = (places..<2).map { place in
             given.first { $0.setting.kind == .argument(place) }?.values.first
@@ -38,13 +40,18 @@ extension ConfigurableCommand {
         return given.flatMap(\.arguments) + typed + (rest.isEmpty || typed.contains("--") ? [] : ["--"]) + rest
     }
 
-    private static func isTyped(_ setting: Setting, _ typed: [String]) -> Bool {
-        typed.prefix { $0 != "--" }.contains { $0 == "--\(setting.name)" || $0.hasPrefix("--\(setting.name)=") }
+    /// Of others the last word counts.
+    private static func isReplaced(_ setting: Setting, by typed: [String]) -> Bool {
+        let names = [setting.kind == .list ? setting.name : nil, setting.rival].compactMap { $0 }
+        return typed.prefix { $0 != "--" }.contains { word in
+            names.contains { word == "--\($0)" || word.hasPrefix("--\($0)=") }
+        }
     }
 
-    /// Says where a value stands that its option would not take.
-    private static func check(_ given: GivenSetting) throws(CommandFailure) {
-        do { _ = try SecureSenderCommand.parse(given.arguments) } catch {
+    /// Says where a value stands that its option would not take, or not beside another one of its source.
+    private static func check(_ given: GivenSetting, in source: [GivenSetting]) throws(CommandFailure) {
+        let rivals = source.filter { $0.setting.name == given.setting.rival }
+        do { _ = try SecureSenderCommand.parse((rivals + [given]).flatMap(\.arguments)) } catch {
             throw CommandFailure(
                 "\(given.origin) cannot be used",
                 reason: CommandOutput.oneLine(SecureSenderCommand.message(for: error)),

@@ -39,6 +39,7 @@ struct Setting: Hashable, Sendable {
         Setting(name: "limit-rate", kind: .value),
         Setting(name: "newest-every", kind: .value),
         Setting(name: "in-flight", kind: .value),
+        Setting(name: "bytes-in-flight", kind: .value),
         Setting(name: "in-parts-above", kind: .value),
         Setting(name: "give-up-after", kind: .value),
         Setting(name: "keep-sent", kind: .value),
@@ -54,6 +55,15 @@ struct Setting: Hashable, Sendable {
 
     /// Those that a check needs too.
     static let ofConnection = all.filter { ["ip", "dir", "port", "identity", "sent-dir", "json"].contains($0.name) }
+
+    /// What says another thing about the same: a later source's replaces an earlier one's.
+    var rival: String? {
+        switch name {
+        case "watch": "every"
+        case "every": "watch"
+        default: nil
+        }
+    }
 
     static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 
@@ -76,6 +86,11 @@ struct GivenSetting: Hashable, Sendable {
     let values: [String]
     /// For messages: `port in line 3 of /etc/secure-sender/config.toml`.
     let origin: String
+
+    /// Whether an earlier source's `other` counts no more.
+    func replaces(_ other: GivenSetting) -> Bool {
+        setting == other.setting || setting.rival == other.setting.name && values != ["false"]
+    }
 
     /// As they would be typed. An argument has its place behind all of them.
     var arguments: [String] {

@@ -12,12 +12,14 @@ struct FileList: Sendable {
         let fingerprint: Int
     }
 
-    /// Of a folder that was added.
-    struct FolderIndex: Hashable, Sendable {
-        fileprivate let number: UInt32
+    /// Of a folder that has files.
+    private struct FolderIndex: Hashable, Sendable {
+        let number: UInt32
 
         /// The folder that is looked through itself.
         static let root = FolderIndex(number: .max)
+
+        var position: Int { Int(number) }
     }
 
     private struct Item {
@@ -38,7 +40,10 @@ struct FileList: Sendable {
     private var items: [Item] = []
     /// Each with its length before it, in one byte.
     private var names: [UInt8] = []
+    /// Each behind its parent.
     private var folders: [(parent: FolderIndex, name: UInt32)] = []
+    /// Down to the folder whose files are added. Each gets its index with its first file: empty ones take no room.
+    private var way: [(name: String, index: FolderIndex?)] = []
     /// Of all that were added.
     private(set) var bytes: Int64 = 0
     /// Whether some were left out.
@@ -53,6 +58,9 @@ struct FileList: Sendable {
         self.quietTime = quietTime
         end = quietTime.start + lifetime
     }
+
+    /// Those that have files, and those that they are in.
+    var folderCount: Int { folders.count }
 
     /// All that were not taken yet.
     var count: Int { quiet.count + items.count - young }
@@ -102,19 +110,35 @@ extension FileList {
 // MARK: - Adding
 
 extension FileList {
-    /// Names of folders and files are segments of an UploadPath.
-    mutating func add(folder name: String, in parent: FolderIndex) -> FolderIndex {
-        folders.append((parent, Self.add(name.utf8, to: &names)))
-        return FolderIndex(number: UInt32(folders.count - 1))
+    /// From here to `leave()`, files are added to this folder of the one before. Names of folders and files are segments of an
+    /// UploadPath.
+    mutating func enter(_ name: String) {
+        way.append((name, nil))
     }
 
-    mutating func add(_ name: String, in folder: FolderIndex, _ fingerprint: Fingerprint) {
+    mutating func leave() {
+        way.removeLast()
+    }
+
+    mutating func add(_ name: String, _ fingerprint: Fingerprint) {
         if items.count == Self.mostHeld { leaveOutMiddle() }
+        let folder = currentFolder()
         bytes = bytes.addingReportingOverflow(fingerprint.size).partialValue
         items.append(
             Item(
                 modified: fingerprint.modified.wholeNanoseconds, fingerprint: fingerprint.hashValue, folder: folder,
                 name: Self.add(name.utf8, to: &names)))
+    }
+
+    private mutating func currentFolder() -> FolderIndex {
+        var folder = FolderIndex.root
+        for level in way.indices {
+            let index = way[level].index ?? FolderIndex(number: UInt32(folders.count))
+            if way[level].index == nil { folders.append((folder, Self.add(way[level].name.utf8, to: &names))) }
+            way[level].index = index
+            folder = index
+        }
+        return folder
     }
 
     /// To be called once, after all were added and before one is taken.
@@ -135,13 +159,31 @@ extension FileList {
         items.removeSubrange(items.count / 2 - Self.mostNewest..<items.count - Self.mostNewest)
         isPartial = true
         var kept: [UInt8] = []
-        folders = folders.map { ($0.parent, Self.add(name(at: $0.name), to: &kept)) }
+        let places = leaveOutFolders(names: &kept)
         items = items.map {
             Item(
-                modified: $0.modified, fingerprint: $0.fingerprint, folder: $0.folder,
+                modified: $0.modified, fingerprint: $0.fingerprint, folder: places[$0.folder] ?? .root,
                 name: Self.add(name(at: $0.name), to: &kept))
         }
         names = kept
+    }
+
+    /// Those that have none of the files left; returns the new places of the others.
+    private mutating func leaveOutFolders(names kept: inout [UInt8]) -> [FolderIndex: FolderIndex] {
+        var isUsed = [Bool](repeating: false, count: folders.count)
+        for item in items where item.folder != .root { isUsed[item.folder.position] = true }
+        for (folder, (parent, _)) in folders.enumerated().reversed() where isUsed[folder] && parent != .root {
+            isUsed[parent.position] = true
+        }
+        var places: [FolderIndex: FolderIndex] = [:]
+        var used: [(parent: FolderIndex, name: UInt32)] = []
+        for (folder, (parent, name)) in folders.enumerated() where isUsed[folder] {
+            places[FolderIndex(number: UInt32(folder))] = FolderIndex(number: UInt32(used.count))
+            used.append((places[parent] ?? .root, Self.add(self.name(at: name), to: &kept)))
+        }
+        folders = used
+        for level in way.indices { way[level].index = way[level].index.flatMap { places[$0] } }
+        return places
     }
 
     private static func add(_ name: some Collection<UInt8>, to names: inout [UInt8]) -> UInt32 {
@@ -159,7 +201,7 @@ extension FileList {
         var segments = [String(decoding: name(at: item.name), as: UTF8.self)]
         var folder = item.folder
         while folder != .root {
-            let (parent, name) = folders[Int(folder.number)]
+            let (parent, name) = folders[folder.position]
             segments.append(String(decoding: self.name(at: name), as: UTF8.self))
             folder = parent
         }

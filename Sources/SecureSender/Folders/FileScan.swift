@@ -38,13 +38,13 @@ struct FileScan {
         excluded = try sentFolder.map { (folder) throws(SystemCallError) in
             Fingerprint(try folder.descriptor.status())
         }
-        try collect(folder, .root, path: [], target: FolderTarget(sentFolder))
+        try collect(folder, path: [], target: FolderTarget(sentFolder))
         files.sort()
     }
 
     /// `path`: of `folder`, below the one that is looked through.
     private mutating func collect(
-        _ folder: Folder, _ index: FileList.FolderIndex, path: [String], target: FolderTarget
+        _ folder: Folder, path: [String], target: FolderTarget
     ) throws(SystemCallError) {
         watch?.add(folder)
         let exit = FolderExit(of: folder)
@@ -67,7 +67,7 @@ struct FileScan {
                 return refuse(name, below: path, error)
             }
             if status.isFolder {
-                descend(into: name, of: folder, index, path: path, target: target, status: Fingerprint(status))
+                descend(into: name, of: folder, path: path, target: target, status: Fingerprint(status))
             } else if let obstacle = exit.obstacle(to: status).map({ ImmovableFolder(path: folder.path, obstacle: $0) })
                 ?? target.immovable
             {
@@ -75,28 +75,25 @@ struct FileScan {
                 if !hasImmovable { immovable.append(obstacle) }
                 hasImmovable = true
             } else if !isSpared(Fingerprint(status)) {
-                add(name, of: path, index, Fingerprint(status))
+                add(name, of: path, Fingerprint(status))
             }
         }
     }
 
-    private mutating func add(
-        _ name: String, of parents: [String], _ index: FileList.FolderIndex, _ fingerprint: Fingerprint
-    ) {
+    private mutating func add(_ name: String, of parents: [String], _ fingerprint: Fingerprint) {
         // They are few.
         let known = begunBefore.first { $0.fingerprint == fingerprint && $0.path.segments == parents + [name] }
-        if let known { begun.append(known) } else { files.add(name, in: index, fingerprint) }
+        if let known { begun.append(known) } else { files.add(name, fingerprint) }
     }
 
     private mutating func descend(
-        into name: String, of folder: Folder, _ index: FileList.FolderIndex, path: [String], target: FolderTarget,
-        status: Fingerprint
+        into name: String, of folder: Folder, path: [String], target: FolderTarget, status: Fingerprint
     ) {
         if let excluded, (excluded.device, excluded.inode) == (status.device, status.inode) { return }
+        files.enter(name)
+        defer { files.leave() }
         do throws(SystemCallError) {
-            try collect(
-                try folder.folder(name), files.add(folder: name, in: index), path: path + [name],
-                target: target.target(name))
+            try collect(try folder.folder(name), path: path + [name], target: target.target(name))
         } catch {
             if error.code != ENOENT { unreadable.append(error) }
         }

@@ -96,6 +96,17 @@ struct Folder: Sendable {
         return own
     }
 
+    /// As `lock()`, but `nil` as soon as `stop` is wanted, if another run has it.
+    func lock(unless stop: StopSignal) throws(SystemCallError) -> FileDescriptor? {
+        var pause: Duration = .milliseconds(1)
+        while true {
+            if let lock = try lockIfFree() { return lock }
+            if stop.isWanted { return nil }
+            stop.wait(until: .now + pause)
+            pause = min(pause * 2, .milliseconds(100))
+        }
+    }
+
     /// As `lock()`, but `nil` if another run has it.
     func lockIfFree() throws(SystemCallError) -> FileDescriptor? {
         let own = try reopened()

@@ -42,11 +42,14 @@ struct NamelessFile {
         }
     }
 
-    /// Copies the contents of `original`, and the times and the mode in `status`.
-    func fill(from original: FileDescriptor, size: Int64, status: stat) throws(SystemCallError) {
+    /// Copies the contents of `original`, and the times and the mode in `status`. Throws EINTR as soon as `stop` is wanted.
+    func fill(
+        from original: FileDescriptor, size: Int64, status: stat, stop: StopSignal
+    ) throws(SystemCallError) {
         let buffer = PieceBuffer()
         var position: Int64 = 0
         while position < size {
+            if stop.isWanted { throw SystemCallError("copy", original.path, code: EINTR) }
             let count = pread(original.number, buffer.bytes.baseAddress, buffer.bytes.count, off_t(position))
             if count > 0 {
                 try descriptor.write(buffer.prefix(count))
@@ -65,9 +68,9 @@ struct NamelessFile {
     }
 
     /// Of what the disk holds; to be called after `synchronize()`.
-    func digest() throws(SystemCallError) -> SHA256Digest {
+    func digest(stop: StopSignal) throws(SystemCallError) -> SHA256Digest {
         descriptor.forgetCache()
-        return try descriptor.digest()
+        return try descriptor.digest(stop: stop)
     }
 
     /// Hands the contents to the disk and does not wait: of many files, most are there when the first has been synced.

@@ -34,10 +34,14 @@ struct Response: Hashable, Sendable {
         }
     }
 
-    /// Seconds (RFC 9110, section 10.2.3); `nil` where it is missing or a date.
+    /// A receiver that is mended is to find its stations back within that time, whatever it told them before.
+    private static let longestRetryAfter: Int64 = 3600
+
+    /// Seconds, at most an hour (RFC 9110, section 10.2.3); `nil` where it is missing or a date.
     var retryAfter: Int64? {
         fields["retry-after"].flatMap { value in
-            value.utf8.count <= 9 && value.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int64(value) : nil
+            guard !value.isEmpty, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            return min(Int64(value) ?? .max, Self.longestRetryAfter)
         }
     }
 

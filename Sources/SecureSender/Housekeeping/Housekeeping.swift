@@ -13,17 +13,21 @@ final class Housekeeping {
         var kept = Noted<(path: String, doubt: SentFileDoubt)>()
     }
 
-    private struct Candidate {
+    private struct Candidate: Comparable {
         let parents: [String]
         let name: String
         /// When it was moved here, by the system clock, in nanoseconds since 1970.
         let changed: Int64
         /// With its receipt.
         let size: Int64
-    }
 
-    /// Of more files the newest are left for the next time.
-    static let mostAtOnce = 20_000
+        static func < (left: Candidate, right: Candidate) -> Bool {
+            // Many are moved within one tick of the kernel's clock; a folder gives its names in any order.
+            guard left.changed == right.changed else { return left.changed < right.changed }
+            guard left.parents == right.parents else { return left.parents.lexicographicallyPrecedes(right.parents) }
+            return left.name < right.name
+        }
+    }
 
     private let root: Folder
     private let pi: PiName
@@ -31,39 +35,51 @@ final class Housekeeping {
     /// Seconds since 1970.
     private let now: Int64
     private let stop: StopSignal
-    private var candidates: [Candidate] = []
+    /// Files held at a time, so that any number takes no more memory.
+    private let pageSize: Int
+    private var page: [Candidate] = []
+    /// All up to this one were looked at.
+    private var last: Candidate?
+    /// Bytes of all that may go, as far as is known.
     private var total: Int64 = 0
 
     /// `now`: the best time known, in seconds since 1970; a clock that is wrong must not make everything old. `stop`: the rest
     /// is left for the next time.
-    init(of root: Folder, pi: PiName, limits: SentLimits, now: Int64, stop: StopSignal = StopSignal()) {
+    init(
+        of root: Folder, pi: PiName, limits: SentLimits, now: Int64, stop: StopSignal = StopSignal(),
+        pageSize: Int = 20_000
+    ) {
         self.root = root
         self.pi = pi
         self.limits = limits
         self.now = now
         self.stop = stop
+        self.pageSize = pageSize
     }
 
     /// `removes`: else `tell` alone is called for what would go.
     func run(removes: Bool = true, tell: (String) -> Void = { _ in }) throws(SystemCallError) -> Outcome {
-        try collect(root, parents: [])
-        sortCandidates()
         var outcome = Outcome()
-        for candidate in candidates {
-            let isOld = limits.seconds.map { candidate.changed / 1_000_000_000 <= now - $0 } ?? false
-            let isTooMuch = limits.bytes.map { total > $0 } ?? false
-            guard isOld || isTooMuch else { break }
-            do throws(SentFileDoubt) {
-                guard try handle(candidate, isTooMuch: isTooMuch, removes: removes) else { continue }
-            } catch {
-                if stop.isWanted { break }
-                outcome.kept.append((path(of: candidate), error))
-                continue
+        // Before the first that may go there can be any number that have to stay.
+        while try findOldest() {
+            for candidate in page {
+                let isOld = limits.seconds.map { candidate.changed / 1_000_000_000 <= now - $0 } ?? false
+                let isTooMuch = limits.bytes.map { total > $0 } ?? false
+                guard isOld || isTooMuch, !stop.isWanted else { return outcome }
+                do throws(SentFileDoubt) {
+                    guard try handle(candidate, isTooMuch: isTooMuch, removes: removes) else { continue }
+                } catch {
+                    if stop.isWanted { return outcome }
+                    outcome.kept.append((path(of: candidate), error))
+                    // Nothing that is newer would go in its place.
+                    total -= candidate.size
+                    continue
+                }
+                tell(path(of: candidate))
+                total -= candidate.size
+                outcome.removed += 1
+                outcome.freed += candidate.size
             }
-            tell(path(of: candidate))
-            total -= candidate.size
-            outcome.removed += 1
-            outcome.freed += candidate.size
         }
         return outcome
     }
@@ -85,7 +101,9 @@ final class Housekeeping {
     private func remove(_ file: SentFile, _ fingerprint: Fingerprint) throws(SentFileDoubt) {
         do throws(SystemCallError) {
             // A run may be moving files here.
-            let lock = try root.lock()
+            guard let lock = try root.lock(unless: stop) else {
+                throw SystemCallError("lock", root.path, code: EINTR)
+            }
             defer { withExtendedLifetime(lock) {} }
             guard let status = try file.folder.status(of: file.name), Fingerprint(status) == fingerprint else { return }
             try file.folder.remove(file.name)
@@ -103,35 +121,42 @@ final class Housekeeping {
 // MARK: - Looking
 
 extension Housekeeping {
+    /// Fills the page with the oldest of those that were not looked at; false if there are none.
+    private func findOldest() throws(SystemCallError) -> Bool {
+        // A page that is not full was the last one.
+        guard last == nil || page.count == pageSize else { return false }
+        page = []
+        try collect(root, parents: [])
+        cutPage()
+        last = page.last
+        return !page.isEmpty
+    }
+
     /// Hidden names and links are left out.
     private func collect(_ folder: Folder, parents: [String]) throws(SystemCallError) {
         try folder.forEachName { bytes throws(SystemCallError) in
-            guard bytes.first != UInt8(ascii: "."), let name = String(validating: bytes, as: UTF8.self),
+            guard !stop.isWanted, bytes.first != UInt8(ascii: "."), let name = String(validating: bytes, as: UTF8.self),
                 let status = try folder.status(of: name)
             else { return }
             if status.isFolder {
                 try collect(try folder.folder(name), parents: parents + [name])
             } else if status.isRegularFile {
-                total += Int64(status.st_size)
+                if last == nil { total += Int64(status.st_size) }
                 // Found with its file.
                 guard !UploadPath.isReceiptName(name) else { return }
                 let receipt = try folder.status(of: name + UploadPath.receiptSuffix)
-                candidates.append(
-                    Candidate(
-                        parents: parents, name: name, changed: Fingerprint(status).changed.wholeNanoseconds,
-                        size: Int64(status.st_size) + Int64(receipt?.st_size ?? 0)))
-                if candidates.count == 2 * Self.mostAtOnce { sortCandidates() }
+                let candidate = Candidate(
+                    parents: parents, name: name, changed: Fingerprint(status).changed.wholeNanoseconds,
+                    size: Int64(status.st_size) + Int64(receipt?.st_size ?? 0))
+                if let last, candidate <= last { return }
+                page.append(candidate)
+                if page.count == 2 * pageSize { cutPage() }
             }
         }
     }
 
-    private func sortCandidates() {
-        // Many are moved within one tick of the kernel's clock; a folder gives its names in any order.
-        candidates.sort { left, right in
-            guard left.changed == right.changed else { return left.changed < right.changed }
-            guard left.parents == right.parents else { return left.parents.lexicographicallyPrecedes(right.parents) }
-            return left.name < right.name
-        }
-        candidates.removeLast(max(0, candidates.count - Self.mostAtOnce))
+    private func cutPage() {
+        page.sort()
+        page.removeLast(max(0, page.count - pageSize))
     }
 }

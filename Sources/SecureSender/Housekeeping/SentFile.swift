@@ -65,7 +65,7 @@ struct SentFile {
         guard let status else { throw .noReceipt }
         guard status.isRegularFile else { throw .notAReceipt }
         let contents = try failing { () throws(SystemCallError) in
-            try readAll(try folder.open(receiptName, O_RDONLY | O_NONBLOCK), limit: 64 << 10)
+            try readAll(try folder.open(receiptName, O_RDONLY | O_NONBLOCK), limit: ReceiptFile.mostBytes)
         }
         guard let file = ReceiptFile(parsing: contents, name: name) else { throw .notAReceipt }
         return file

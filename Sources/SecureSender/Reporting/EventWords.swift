@@ -25,7 +25,7 @@ struct EventWords: Sendable {
     private func trouble(_ event: SendEvent) -> String? {
         switch event {
         case .failed(let failure, _): failure.description
-        case .notice(let sentence): sentence
+        case .warning(let sentence): sentence
         case .gaveUp(let reason, let files, let pause):
             "\(counted(files, "file")) left for the next run: \(CommandOutput.oneLine(reason))"
                 + (pause >= .seconds(1) ? "\n  hint: it makes sense in \(roundedTime(pause)) at the earliest" : "")
@@ -42,7 +42,7 @@ struct EventWords: Sendable {
         }
     }
 
-    /// What ends by itself.
+    /// What is not about a file, and needs nobody.
     private func interruption(_ event: SendEvent) -> String? {
         let least: Duration = verbosity == .verbose ? .zero : .seconds(1)
         return switch event {
@@ -50,6 +50,7 @@ struct EventWords: Sendable {
             "Reconnecting \(pause > .zero ? "in \(exactTime(pause))" : "at once"): \(CommandOutput.oneLine(reason))"
         case .pausing(let pause, let reason) where pause >= least:
             "Pausing for \(exactTime(pause)): \(CommandOutput.oneLine(reason))"
+        case .notice(let sentence): sentence
         default: nil
         }
     }

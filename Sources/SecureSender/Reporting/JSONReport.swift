@@ -103,7 +103,7 @@ final class JSONReport {
             JSONLine("certificate") { line in
                 (line.holder, line.ends) = (holder == .pi ? "pi" : "receiver", HTTPDate.formatInternet(time))
             }
-        case .notice(let sentence): JSONLine("notice") { $0.message = sentence }
+        case .warning(let sentence), .notice(let sentence): JSONLine("notice") { $0.message = sentence }
         default: nil
         }
     }

@@ -35,7 +35,9 @@ enum SendEvent: Hashable, Sendable {
     case clockIsWrong(behind: Int64, isSynchronised: Bool)
     /// `time`: seconds since 1970.
     case certificateEnds(CertificateHolder, time: Int64, remaining: Duration)
-    /// A sentence that needs no action to go on.
+    /// A sentence that somebody should act on, though it goes on.
+    case warning(String)
+    /// A sentence about what is as it should be.
     case notice(String)
     /// All that is left was changed a moment ago, and is sent once it was unchanged for that long.
     case waitingForQuiet(files: Int, quietTime: Duration)

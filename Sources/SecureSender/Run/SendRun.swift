@@ -180,7 +180,7 @@ extension SendRun {
             return takeFailure("the receiver has no certificate")
         }
         hasConnected = true
-        mover = Mover(SentFiles(source: folder, root: sentFolder, certificate: channel.peerCertificate))
+        mover = Mover(SentFiles(source: folder, root: sentFolder, certificate: channel.peerCertificate, stop: stop))
         report(.connected(cipherSuite: channel.cipherSuite))
         warnOfCertificates(receiver: connection.certificateEnd, time: clock.time(at: .now))
         defer {
@@ -202,7 +202,10 @@ extension SendRun {
             throw failure
         case .unreachable(let reason, let hint, let mayPass):
             if isStopping() { return }
-            guard hasConnected || (mayPass && Uptime.now - start < settings.giveUpUnreachedAfter) else {
+            guard
+                hasConnected || settings.giveUpAfter == nil
+                    || (mayPass && Uptime.now - start < settings.giveUpUnreachedAfter)
+            else {
                 throw .notReached(receiver, reason: reason, hint: hint)
             }
             takeFailure(reason)

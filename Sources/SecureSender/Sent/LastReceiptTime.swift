@@ -19,7 +19,7 @@ struct LastReceiptTime {
     func remember(_ time: Int64, certificateEnd: Int64) {
         guard time <= certificateEnd else { return }
         // Without it the next start without a clock only asks the receiver first.
-        guard let root = try? Folder(opening: folder), let lock = try? root.lock() else { return }
+        guard let root = try? Folder(opening: folder), let lock = try? root.lockIfFree() else { return }
         defer { withExtendedLifetime(lock) {} }
         try? root.replace(Self.fileName, Array("\(HTTPDate.format(time))\n".utf8))
     }

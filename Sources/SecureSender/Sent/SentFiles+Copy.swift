@@ -44,6 +44,9 @@ extension SentFiles {
         }
     }
 
+    /// Bytes: what has less is copied to its end, as it would have to be sent again.
+    private static let soonCopied: Int64 = 4 << 20
+
     private func copyFile(_ move: Move) throws(Move.Obstacle) {
         guard let source = move.source, let target = move.target else { return }
         let original = try openUnchanged(move.file, in: source)
@@ -51,15 +54,16 @@ extension SentFiles {
         let copy = try failing { () throws(SystemCallError) in
             try NamelessFile(in: target, temporaryName: NamelessFile.temporaryName(for: move.name))
         }
+        let stop = move.file.size > Self.soonCopied ? self.stop : StopSignal()
         do throws(Move.Obstacle) {
             try failing { () throws(SystemCallError) in
-                try copy.fill(from: original, size: move.file.size, status: status)
+                try copy.fill(from: original, size: move.file.size, status: status, stop: stop)
                 try copy.synchronize()
             }
             guard try currentFingerprint(of: original) == move.file.fingerprint else { throw .changed }
             try failing { () throws(SystemCallError) in
                 // What the disk says, not what we told it.
-                guard try copy.digest() == move.file.digest else {
+                guard try copy.digest(stop: stop) == move.file.digest else {
                     throw SystemCallError("copy \(original.path) to", target.path(of: move.name), code: EIO)
                 }
                 try copy.link(as: move.name)
@@ -85,6 +89,10 @@ extension SentFiles {
             }
             throw .changed
         }
-        try failing { () throws(SystemCallError) in try source.remove(hidden) }
+        do throws(SystemCallError) { try source.remove(hidden) } catch {
+            // The next batch's note says nothing of it.
+            try? putBack(hidden, of: source, to: source, as: file.path.name)
+            throw .failed(error)
+        }
     }
 }

@@ -23,8 +23,7 @@ extension SentFiles {
             guard isOurs, file.isOpenForWriting != true,
                 try currentFingerprint(of: file).isSameContent(as: move.file.fingerprint)
             else {
-                // Whatever becomes of the file, this receipt is not for its bytes.
-                try? target.remove(move.receiptName)
+                // Before its receipt goes: these bytes are to be there with another's rather than with none.
                 try failing { () throws(SystemCallError) in
                     try putBack(move.name, of: target, to: source, as: move.file.path.name)
                 }

@@ -27,12 +27,14 @@ struct SentFiles {
     let root: Folder
     /// Whose key signed; it is kept with what is moved.
     var certificate: Certificate?
+    /// Ends waiting for other runs, and the copy of a large file.
+    var stop = StopSignal()
 
     var note: MoveNote { MoveNote(source: source, root: root) }
 
-    /// Finishes what a loss of power left half done. To be called before the folder is looked through.
+    /// Finishes what a loss of power left half done, unless we are to end. To be called before the folder is looked through.
     func recover() throws(SystemCallError) {
-        let lock = try root.lock()
+        guard let lock = try root.lock(unless: stop) else { return }
         defer { withExtendedLifetime(lock) {} }
         try note.finish()
     }
@@ -42,7 +44,9 @@ struct SentFiles {
         var moves = batch.map { Move($0) }
         do throws(SystemCallError) {
             // Another run may move files from elsewhere to this folder.
-            let lock = try root.lock()
+            guard let lock = try root.lock(unless: stop) else {
+                throw SystemCallError("lock", root.path, code: EINTR)
+            }
             defer { withExtendedLifetime(lock) {} }
             // Without it no receipt can be verified here, and the files stay.
             if let certificate { try? KeptCertificates(root: root).keep(certificate) }
@@ -116,8 +120,9 @@ extension SentFiles {
     ) throws(SystemCallError) -> Bool {
         let receiptName = name + UploadPath.receiptSuffix
         guard let status = try folder.status(of: receiptName) else { return true }
-        guard status.isRegularFile else { return false }
-        let contents = try readAll(try folder.open(receiptName, O_RDONLY | O_NONBLOCK), limit: .max)
+        guard status.isRegularFile, status.st_size <= ReceiptFile.mostBytes else { return false }
+        let contents = try readAll(
+            try folder.open(receiptName, O_RDONLY | O_NONBLOCK), limit: ReceiptFile.mostBytes)
         return ReceiptFile.digest(in: contents) == file.digest
     }
 

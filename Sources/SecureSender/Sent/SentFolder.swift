@@ -54,8 +54,8 @@ enum SentFolder {
     }
 
     /// Whether files can be moved in that file system without overwriting others, and there is room for a receipt.
-    static func probe(_ folder: Folder) throws(SystemCallError) {
-        let lock = try? folder.lock()
+    static func probe(_ folder: Folder, stop: StopSignal = StopSignal()) throws(SystemCallError) {
+        let lock = try? folder.lock(unless: stop)
         defer { withExtendedLifetime(lock) {} }
         let names = [".probe", ".probe-moved"]
         // An earlier one may have been interrupted.

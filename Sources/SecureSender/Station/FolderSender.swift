@@ -102,13 +102,13 @@ extension FolderSender {
 
     private func look() throws(CommandFailure) -> FileScan {
         do throws(SystemCallError) {
-            if couldNotMove { try SentFolder.probe(sentFolder) }
+            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop) }
             couldNotMove = false
         } catch {
             throw .sentFolder(sentFolder.path, reason: "\(error)")
         }
         do throws(SystemCallError) {
-            try SentFiles(source: source, root: sentFolder).recover()
+            try SentFiles(source: source, root: sentFolder, stop: stop).recover()
         } catch {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
         }
@@ -135,7 +135,7 @@ extension FolderSender {
             if outcome.removed > 0 { report(.sentFilesRemoved(files: outcome.removed, bytes: outcome.freed)) }
             guard let (path, doubt) = outcome.kept.told.first else { return }
             report(
-                .notice(
+                .warning(
                     "\(counted(outcome.kept.count, "sent file")) not removed, such as \(CommandOutput.oneLine(path)): \(doubt)"
                 ))
         } catch {
@@ -183,7 +183,7 @@ extension FolderSender {
             notices.append(.failed(.notSent(name, reason: reason, hint: "give it another name"), file: name))
         }
         if scan.unsendable.untold > 0 {
-            notices.append(.notice("\(counted(scan.unsendable.untold, "more file")) with such a name"))
+            notices.append(.warning("\(counted(scan.unsendable.untold, "more file")) with such a name"))
         }
         for error in scan.unreadable.told {
             notices.append(.failed(.notSent(error.path, reason: "\(error)"), file: error.path))

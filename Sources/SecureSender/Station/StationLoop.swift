@@ -62,7 +62,7 @@ final class StationLoop {
     }
 
     private func tidyUp() {
-        guard nextTidying <= .now else { return }
+        guard nextTidying <= .now, !stop.isWanted else { return }
         nextTidying = .now + .seconds(3600)
         do throws(CommandFailure) { try sender.tidyUp() } catch { report(.failed(error, file: nil)) }
     }
@@ -71,7 +71,7 @@ final class StationLoop {
         guard let watch, watch.isIncomplete, !hasToldMissingWatches else { return }
         hasToldMissingWatches = true
         report(
-            .notice(
+            .warning(
                 "Not all folders can be watched: files in the others wait for the next look\n"
                     + "  hint: a larger number in /proc/sys/fs/inotify/max_user_watches, or a shorter time for --look-every"
             ))
@@ -98,7 +98,7 @@ final class StationLoop {
             sender.identity = try PiIdentity(readingFrom: identityFolder)
             identityVersion = version
         } catch {
-            report(.notice("The changed identity cannot be used, the one from before still counts: \(error)"))
+            report(.warning("The changed identity cannot be used, the one from before still counts: \(error)"))
         }
     }
 }
@@ -122,18 +122,26 @@ extension Folder {
     }
 }
 
-/// What a loop says, day after day: nothing of what is as it was at the look before.
+/// What a loop says, day after day: nothing of what is as it was at the look before, and once a day what stays so for weeks.
 final class LoopReport {
+    private enum Lasting: Hashable {
+        case wrongClock
+        case certificateEnd(SendEvent.CertificateHolder)
+    }
+
     private let report: (SendEvent) -> Void
+    private let now: () -> Uptime
     private var beingWritten = 0
     /// Of each file that could not be sent, why; that of no file counts too.
     private var failures: [String?: CommandFailure] = [:]
     private var pauseReason: String?
     /// More are forgotten, and told again.
     private static let mostFailures = 1000
+    private var lastTold: [Lasting: Uptime] = [:]
 
-    init(_ report: @escaping (SendEvent) -> Void) {
+    init(now: @escaping () -> Uptime = { .now }, _ report: @escaping (SendEvent) -> Void) {
         self.report = report
+        self.now = now
     }
 
     func callAsFunction(_ event: SendEvent) {
@@ -152,8 +160,19 @@ final class LoopReport {
             failures[path.description] = nil
             failures[nil] = nil
             pauseReason = nil
+        case .clockIsWrong:
+            guard isDue(.wrongClock) else { return }
+        case .certificateEnds(let holder, _, _):
+            guard isDue(.certificateEnd(holder)) else { return }
         default: break
         }
         report(event)
+    }
+
+    private func isDue(_ lasting: Lasting) -> Bool {
+        let time = now()
+        if let last = lastTold[lasting], time - last < .seconds(86_400) { return false }
+        lastTold[lasting] = time
+        return true
     }
 }

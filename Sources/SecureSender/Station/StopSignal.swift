@@ -1,19 +1,20 @@
 import CLinux
 import Files
 import Glibc
+import Synchronization
 
 /// Whether somebody wants us to end, and waiting that ends with that.
-final class StopSignal {
-    /// Readable once it is wanted.
+final class StopSignal: Sendable {
+    /// Readable once it is wanted, and from then on.
     private let descriptor: FileDescriptor?
-    private var wanted = false
+    private let isKnown = Atomic(false)
 
     /// Nobody ever wants it.
     init() {
         descriptor = nil
     }
 
-    /// Readable once it is wanted.
+    /// Readable once it is wanted, and from then on.
     init(_ descriptor: FileDescriptor) {
         self.descriptor = descriptor
     }
@@ -26,12 +27,12 @@ final class StopSignal {
 
     var isWanted: Bool {
         if descriptor != nil { wait(until: .now) }
-        return wanted
+        return isKnown.load(ordering: .relaxed)
     }
 
     /// Returns at that time, or before if `other` is readable or we are to end.
     func wait(until time: Uptime, or other: FileDescriptor? = nil) {
-        if !wanted { poll(other, for: Int16(POLLIN), until: time) }
+        if !isKnown.load(ordering: .relaxed) { poll(other, for: Int16(POLLIN), until: time) }
     }
 
     /// The same for any `events` (poll(2)), or if `third` is readable; once it is known that we are to end, that cuts nothing
@@ -42,21 +43,13 @@ final class StopSignal {
     ) -> Bool {
         // poll(2) ignores negative numbers.
         var list = [
-            pollfd(fd: wanted ? -1 : descriptor?.number ?? -1, events: Int16(POLLIN), revents: 0),
+            pollfd(
+                fd: isKnown.load(ordering: .relaxed) ? -1 : descriptor?.number ?? -1, events: Int16(POLLIN), revents: 0),
             pollfd(fd: other?.number ?? -1, events: events, revents: 0),
             pollfd(fd: third?.number ?? -1, events: Int16(POLLIN), revents: 0),
         ]
         while Glibc.poll(&list, 3, (time - .now).milliseconds) < 0, errno == EINTR {}
-        if list[0].revents != 0 { take() }
+        if list[0].revents != 0 { isKnown.store(true, ordering: .relaxed) }
         return list[1].revents != 0
-    }
-
-    private func take() {
-        guard let descriptor else { return }
-        wanted = true
-        // What is not taken would end us as soon as it may.
-        var signals = [UInt8](repeating: 0, count: 1024)
-        _ = read(descriptor.number, &signals, signals.count)
-        linux_unblock_stop_signals()
     }
 }

@@ -10,6 +10,9 @@ package struct ReceiptFile: Hashable, Sendable {
     /// The comment lines, from `#` to before the newline.
     package let comments: [String]
 
+    /// More than any has: a file of more is none.
+    package static let mostBytes = 64 << 10
+
     package static let firstComment = "# secure-upload receipt 1"
     private static let noReceipt = "# no receipt: this file was not uploaded"
 

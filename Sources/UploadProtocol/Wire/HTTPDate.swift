@@ -8,7 +8,7 @@ package enum HTTPDate {
     /// `Fri, 31 Jul 2026 10:15:00 GMT` (RFC 9110, section 5.6.7).
     package static func format(_ seconds: Int64) -> String {
         let time = fields(seconds)
-        return "\(days[Int(time.tm_wday)]), \(padded(time.tm_mday)) \(months[Int(time.tm_mon)]) \(time.tm_year + 1900) "
+        return "\(days[Int(time.tm_wday)]), \(padded(time.tm_mday)) \(months[Int(time.tm_mon)]) \(year(time)) "
             + "\(padded(time.tm_hour)):\(padded(time.tm_min)):\(padded(time.tm_sec)) GMT"
     }
 
@@ -30,7 +30,7 @@ package enum HTTPDate {
     /// `2026-07-31T10:15:00Z` (RFC 3339).
     package static func formatInternet(_ seconds: Int64) -> String {
         let time = fields(seconds)
-        return "\(time.tm_year + 1900)-\(padded(time.tm_mon + 1))-\(padded(time.tm_mday))"
+        return "\(year(time))-\(padded(time.tm_mon + 1))-\(padded(time.tm_mday))"
             + "T\(padded(time.tm_hour)):\(padded(time.tm_min)):\(padded(time.tm_sec))Z"
     }
 
@@ -40,6 +40,9 @@ package enum HTTPDate {
         gmtime_r(&time, &fields)
         return fields
     }
+
+    /// A file's time may be in the last years that a `tm` can say, whose numbers an Int32 cannot.
+    private static func year(_ time: tm) -> Int { Int(time.tm_year) + 1900 }
 
     private static func padded(_ number: Int32) -> String {
         number < 10 ? "0\(number)" : "\(number)"
