@@ -83,7 +83,10 @@ class Sender:
 
     def state(self):
         # proc(5): behind the name. All threads count: one may still be in a system call.
-        states = {(task / "stat").read_text().rpartition(") ")[2][0] for task in Path(f"/proc/{self.pid}/task").iterdir()}
+        try:
+            states = {(task / "stat").read_text().rpartition(") ")[2][0] for task in Path(f"/proc/{self.pid}/task").iterdir()}
+        except (FileNotFoundError, ProcessLookupError):
+            return "R"  # one has just ended
         return "T" if states == {"T"} else "R"
 
     def memory(self, what):
