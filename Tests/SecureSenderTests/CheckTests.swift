@@ -36,6 +36,9 @@ struct CheckTests {
         #expect(outcome.steps == CheckStep.allCases.dropFirst().map { "ok \($0.rawValue)" })
         #expect(outcome.output.hasSuffix("All is well.\n"))
         #expect(outcome.output.contains("data: 2 files\n"))
+        #expect(outcome.output.contains("go to \(station.folder("sent_files")), which the first run makes\n"))
+        // It could become another user's than that of the runs.
+        #expect(!FileManager.default.fileExists(atPath: station.folder("sent_files")))
         #expect(outcome.output.contains("room           12.3 GB at the receiver, for files of at most 1.0 GB\n"))
         #expect(outcome.errors == "")
         #expect(store.all.map { "\($0.method) \($0.target)" } == ["GET /v1/status"])
@@ -103,6 +106,10 @@ extension CheckTests {
         let noTarget = try await station.check(port, [station.folder("data"), "--sent-dir", "/proc"])
         #expect(noTarget.steps.last == "failed sent-files")
         #expect(noTarget.exitCode == 73)
+        let noParent = try await station.check(
+            port, [station.folder("data"), "--sent-dir", station.folder("none/sent")])
+        #expect(noParent.steps.last == "failed sent-files")
+        #expect(noParent.exitCode == 73)
     }
 
     @Test("warns of secret files that everybody can read")

@@ -1,3 +1,4 @@
+import CommandSupport
 import Files
 import Glibc
 import UploadProtocol
@@ -17,26 +18,39 @@ struct FileScan {
     /// Those of `begun` that are still as they were; they are not among `files`.
     private(set) var begun: [BegunFile] = []
 
+    /// Files and folders that should be sent and cannot be.
+    var leftCount: Int { unsendable.count + unreadable.count + immovable.count }
+
+    /// The first file of the identity in use that would be sent.
+    private var identityFile: String?
+    private let identity: [Fingerprint]
     private let excluded: Fingerprint?
     private let begunBefore: [BegunFile]
     private let selection: FileSelection
     private let watch: FolderWatch?
 
     /// Hidden names and symbolic links are left out, so are FIFOs and devices, and the folder for sent files. `begun`: files
-    /// that are on their way already.
+    /// that are on their way already. Throws where a file of `keeping` would be sent: who names a folder around the
+    /// identity means another one, and the rest of it would be moved away too.
     init(
-        of folder: Folder, leavingOut sentFolder: Folder?, quietTime: QuietTime = QuietTime(.zero),
-        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil,
-        begun: [BegunFile] = []
-    ) throws(SystemCallError) {
+        of folder: Folder, leavingOut sentFolder: Folder?, keeping identity: PiIdentity? = nil,
+        quietTime: QuietTime = QuietTime(.zero), lifetime: Duration = .seconds(300),
+        selection: FileSelection = FileSelection(), watch: FolderWatch? = nil, begun: [BegunFile] = []
+    ) throws(CommandFailure) {
+        self.identity = identity?.files ?? []
         self.selection = selection
         begunBefore = begun
         self.watch = watch
         files = FileList(quietTime: quietTime, lifetime: lifetime)
-        excluded = try sentFolder.map { (folder) throws(SystemCallError) in
-            Fingerprint(try folder.descriptor.status())
+        do throws(SystemCallError) {
+            excluded = try sentFolder.map { (folder) throws(SystemCallError) in
+                Fingerprint(try folder.descriptor.status())
+            }
+            try collect(folder, .root, path: [], target: FolderTarget(sentFolder))
+        } catch {
+            throw .notADirectory(folder.path, reason: "\(error)")
         }
-        try collect(folder, .root, path: [], target: FolderTarget(sentFolder))
+        if let identityFile { throw .holdsIdentity(folder.path, identityFile) }
         files.sort()
     }
 
@@ -73,7 +87,10 @@ struct FileScan {
                 if !hasImmovable { immovable.append(obstacle) }
                 hasImmovable = true
             } else {
-                add(name, of: path, index, Fingerprint(status))
+                let fingerprint = Fingerprint(status)
+                // Whatever its name: a file can have several.
+                if identity.contains(where: fingerprint.isSameFile) { identityFile = folder.path(of: name) }
+                add(name, of: path, index, fingerprint)
             }
         }
     }

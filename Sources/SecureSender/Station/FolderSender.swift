@@ -109,14 +109,10 @@ extension FolderSender {
         } catch {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
         }
-        do throws(SystemCallError) {
-            return try FileScan(
-                of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
-                lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
-                begun: begun.files)
-        } catch {
-            throw .notADirectory(place.name, reason: "\(error)")
-        }
+        return try FileScan(
+            of: source, leavingOut: sentFolder, keeping: identity, quietTime: QuietTime(settings.quietTime),
+            lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
+            begun: begun.files)
     }
 
     /// As often as something may have come that is old enough by now.
