@@ -144,6 +144,21 @@ extension CheckTests {
         #expect(warned.exitCode == 0)
     }
 
+    @Test("names the way out where the receiver says that the own certificate has ended")
+    func ownCertificateEndedThere() async throws {
+        let station = try Station(files: ["a": "1"])
+        let ended = Validity(notBefore: Self.now - 7200, notAfter: Self.now - 3600)
+        let pi = try station.lab.leaf(names: ["URI:spiffe://test-lab/pi/pi-01"], validity: ended)
+        try station.folder.write(pi.pem(), to: "identity/pi.pem")
+        let receiver = try listen(station)
+        let outcome = try await station.send(to: receiver.port)
+        #expect(outcome.errors.contains(" refuses this Pi's certificate: "), "\(outcome.errors)")
+        #expect(
+            outcome.errors.contains(
+                "and that has passed by the receiver's clock\n  hint: on the server: provision renew pi-01;"))
+        #expect(outcome.exitCode == 77)
+    }
+
     @Test("warns of a certificate of another authority than those in ca.pem")
     func mixedLabs() async throws {
         let station = try Station()

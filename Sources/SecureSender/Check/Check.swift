@@ -67,10 +67,10 @@ extension Check {
     private func lookAtCertificate(of identity: PiIdentity, _ clock: SenderClock) throws(CommandFailure) {
         let certificate = identity.certificateChain[0]
         let now = clock.time(at: .now)
-        let renewal = "on the server: provision renew \(identity.name); then bring the new files to this Pi"
         guard let end = certificate.notAfter, end > now else {
             throw .authenticationFailed(
-                reason: "this Pi's certificate ended on \(HTTPDate.format(certificate.notAfter ?? 0))", hint: renewal)
+                reason: "this Pi's certificate ended on \(HTTPDate.format(certificate.notAfter ?? 0))",
+                hint: "\(identity.renewal) (judged at \(identity.words(for: clock.certificateTime(at: .now))))")
         }
         if !identity.trustRoots.contains(where: { certificate.isSigned(by: $0) }) {
             try warn(
@@ -80,7 +80,7 @@ extension Check {
             try warn(
                 .certificate,
                 "of \(identity.name), ends in \(roundedTime(.seconds(end - now))), on \(HTTPDate.format(end))",
-                hint: renewal)
+                hint: identity.renewal)
         } else {
             try ok(.certificate, "of \(identity.name), until \(HTTPDate.format(end))")
         }
