@@ -67,6 +67,8 @@ final class FolderSender {
         var beingWritten = 0
         /// Another look may find files that the last one left for want of room or time.
         var wantsLook = false
+        /// Of the last look: what should be sent and cannot be.
+        fileprivate var left = 0
 
         fileprivate mutating func add(_ status: ExitStatus) {
             if self.status == .success { self.status = status }
@@ -80,6 +82,7 @@ extension FolderSender {
         if tell(of: scan) { outcome.add(.temporaryFailure) }
         let files = FileSource(scan.files, folder: source, watch: watch)
         begun = begun.found(scan.begun)
+        outcome.left = scan.leftCount
         outcome.beingWritten = 0
         outcome.wantsLook = false
         defer { outcome.beingWritten += files.beingWrittenCount }
@@ -142,7 +145,12 @@ extension FolderSender {
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         let run = SendRun(
             to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, begun: begun,
-            clock: clock, settings: settings.sender, stop: stop, report: report)
+            clock: clock, settings: settings.sender, stop: stop
+        ) { [report, left = outcome.left] event in
+            // They wait too, though no run has begun with them.
+            guard case .finished(let sent, let waiting, let folder) = event else { return report(event) }
+            report(.finished(sent: sent, waiting: waiting + left, folder: folder))
+        }
         defer { begun = run.begun }
         outcome.add(try run.run())
         outcome.sent += run.sentCount
@@ -159,7 +167,7 @@ extension FolderSender {
         let notices = Self.notices(of: scan)
         if notices != told { notices.forEach(report) }
         told = notices
-        return scan.unreadable.count + scan.unsendable.count + scan.immovable.count > 0
+        return scan.leftCount > 0
     }
 
     private static func notices(of scan: FileScan) -> [SendEvent] {
