@@ -42,7 +42,7 @@ struct ConfigurationFileTests {
             ("zebra = 1", "zebra in line 1 of lab.toml is no setting", "settings have the names of the options"),
             ("a.b = 1", "a in line 1 of lab.toml is no setting", "settings have the names of the options"),
             ("\"\" = 1", " in lab.toml is no setting", ""),
-            ("\"x\\ny\" = 1", "x y in lab.toml is no setting", ""),
+            ("\"x\\ny\" = 1", "x\\u{a}y in lab.toml is no setting", ""),
         ])
     func unknownKey(text: String, message: String, hint: String) throws {
         let failure = try failure(Array(text.utf8))

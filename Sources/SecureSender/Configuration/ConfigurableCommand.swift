@@ -47,7 +47,7 @@ extension ConfigurableCommand {
         do { _ = try SecureSenderCommand.parse(given.arguments) } catch {
             throw CommandFailure(
                 "\(given.origin) cannot be used",
-                reason: CommandOutput.oneLine(SecureSenderCommand.message(for: error)),
+                reason: CommandOutput.joinedLines(SecureSenderCommand.message(for: error)),
                 hint: "what it takes: secure-sender --help", exitCode: .configuration)
         }
     }

@@ -42,7 +42,8 @@ struct ConfigurationFile: Hashable, Sendable {
     init(reading path: String) throws(CommandFailure) {
         let bytes: [UInt8]
         do throws(SystemCallError) { bytes = try readFile(path, limit: Self.mostBytes) } catch {
-            throw Self.unusable(path, "\(error)", hint: "see whose it is and what it is: ls -l \(path)")
+            let hint = error.code == EACCES ? "put sudo before the command, or " : ""
+            throw Self.unusable(path, "\(error)", hint: "\(hint)see whose it is and what it is: ls -l \(path)")
         }
         try self.init(parsing: bytes, path: path)
     }
@@ -61,11 +62,11 @@ struct ConfigurationFile: Hashable, Sendable {
         let table: TOMLTable
         do { table = try TOMLTable(string: text) } catch let error as TOMLParseError {
             throw Self.unusable(
-                path, "line \(error.source.begin.line): \(CommandOutput.oneLine(error.description))",
+                path, "line \(error.source.begin.line): \(CommandOutput.joinedLines(error.description))",
                 hint: "a line is  name = value  with text in quotes, such as  sent-dir = \"/data/sent\"")
         } catch {
             throw Self.unusable(
-                path, CommandOutput.oneLine("\(error)"), hint: "compare it with the example in the manual")
+                path, CommandOutput.joinedLines("\(error)"), hint: "compare it with the example in the manual")
         }
         var settings: [GivenSetting] = []
         // In the order of the file, so that the first mistake is told first.

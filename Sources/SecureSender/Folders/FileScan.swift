@@ -7,9 +7,9 @@ import UploadProtocol
 struct FileScan {
     private(set) var files: FileList
     /// Names that the receiver keeps for itself, such as receipts: nobody expects these to be sent.
-    private(set) var reserved = Noted<(name: String, reason: String)>()
+    private(set) var reserved = Noted<(name: String, error: UploadPathError)>()
     /// Names that cannot be stored, too long ones for example: somebody has to rename these.
-    private(set) var unsendable = Noted<(name: String, reason: String)>()
+    private(set) var unsendable = Noted<(name: String, error: UploadPathError)>()
     /// Folders inside that cannot be read.
     private(set) var unreadable = Noted<SystemCallError>()
     /// Folders inside whose files cannot be moved; these are left out.
@@ -119,7 +119,7 @@ struct FileScan {
 
     private mutating func refuse(_ name: String, below parents: [String], _ error: UploadPathError) {
         let path = (parents + [name]).joined(separator: "/")
-        if case .reserved = error { reserved.append((path, "\(error)")) } else { unsendable.append((path, "\(error)")) }
+        if case .reserved = error { reserved.append((path, error)) } else { unsendable.append((path, error)) }
     }
 }
 

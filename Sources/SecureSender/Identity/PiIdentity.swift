@@ -86,7 +86,9 @@ struct PiIdentity: Sendable {
 
     private static func read(_ path: String) throws(CommandFailure) -> [UInt8] {
         do throws(SystemCallError) { return try readFile(path, limit: mostBytes) } catch {
-            throw .identityNotFound(reason: "\(error)")
+            guard error.code == EACCES else { throw .identityNotFound(reason: "\(error)") }
+            throw .identityNotFound(
+                reason: "\(error)", hint: "put sudo before the command, or run it as the user whom the file is for")
         }
     }
 

@@ -172,23 +172,33 @@ extension FolderSender {
 
     private static func notices(of scan: FileScan) -> [SendEvent] {
         var notices: [SendEvent] = []
-        if let (name, reason) = scan.reserved.told.first {
+        if let (name, error) = scan.reserved.told.first {
             notices.append(
                 .notice(
                     "\(counted(scan.reserved.count, "name")) left out that the receiver does not take, such as "
-                        + "\(CommandOutput.oneLine(name)): \(reason)"))
+                        + "\(CommandOutput.oneLine(name)): \(error)"))
         }
-        for (name, reason) in scan.unsendable.told {
-            notices.append(.failed(.notSent(name, reason: reason, hint: "give it another name"), file: name))
+        for (name, error) in scan.unsendable.told {
+            notices.append(.failed(.notSent(name, reason: "\(error)", hint: error.wayOut), file: name))
         }
         if scan.unsendable.untold > 0 {
             notices.append(.notice("\(counted(scan.unsendable.untold, "more file")) with such a name"))
         }
         for error in scan.unreadable.told {
-            notices.append(.failed(.notSent(error.path, reason: "\(error)"), file: error.path))
+            notices.append(.failed(.notSent(error.path, reason: "\(error)", hint: error.wayOut), file: error.path))
         }
         for folder in scan.immovable.told { notices.append(.failed(.immovable(folder), file: folder.path)) }
         return notices
+    }
+}
+
+extension UploadPathError {
+    fileprivate var wayOut: String {
+        if case .segmentCount = self {
+            "move it up: at most \(UploadPath.mostSegments - 1) folders, one inside of the other"
+        } else {
+            "give it another name"
+        }
     }
 }
 
