@@ -195,6 +195,21 @@ struct PrecedenceTests {
         #expect(variable.message == "SECURE_SENDER_PORT cannot be used")
     }
 
+    @Test("is no path with a ~, which nobody expands", arguments: ["dir", "identity", "sent-dir"])
+    func homeFolder(name: String) throws {
+        let error = try refusal { try command([], file: "\(name) = '~/data'") }
+        #expect(error.message.hasPrefix("\(name) in line 1 of "))
+        #expect(error.reason == "a ~ stands for a folder in shells alone")
+        #expect(error.exitCode == .configuration)
+        #expect(try command([], file: "\(name) = './~'").places.port == 3500)
+    }
+
+    @Test("is refused with the time that was written")
+    func zero() throws {
+        let error = try refusal { try command([], file: "look-every = '0s'") }
+        #expect(error.reason == "--look-every takes a time from 1s to 366d, not 0s.")
+    }
+
     @Test("is for lists and for what is switched on the last source that says something, not all of them together")
     func listsAndFlags() throws {
         let file = "exclude = ['a', 'b']\nwatch = true"

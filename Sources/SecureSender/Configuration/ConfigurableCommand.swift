@@ -44,6 +44,13 @@ extension ConfigurableCommand {
 
     /// Says where a value stands that its option would not take.
     private static func check(_ given: GivenSetting) throws(CommandFailure) {
+        if ["dir", "identity", "sent-dir"].contains(given.setting.name),
+            given.values.contains(where: { $0.utf8.first == UInt8(ascii: "~") })
+        {
+            throw CommandFailure(
+                "\(given.origin) cannot be used", reason: "a ~ stands for a folder in shells alone",
+                hint: "write the whole path, such as /home/pi/data_logs", exitCode: .configuration)
+        }
         do { _ = try SecureSenderCommand.parse(given.arguments) } catch {
             throw CommandFailure(
                 "\(given.origin) cannot be used",

@@ -76,7 +76,7 @@ struct ConfigurationFile: Hashable, Sendable {
             guard let setting = Setting.named(key), let value = table[key] else { throw Setting.unknown(key, shown) }
             guard let values = setting.kind.values(of: value) else {
                 throw CommandFailure(
-                    "\(shown) cannot be used", reason: "a \(value.type) is not what it takes",
+                    "\(shown) cannot be used", reason: "\(value.type.named) is not what it takes",
                     hint: "it takes \(setting.kind.form)", exitCode: .configuration)
             }
             settings.append(GivenSetting(setting: setting, values: values, origin: shown))
@@ -137,6 +137,15 @@ extension Setting.Kind {
         case .flag: "true or false, without quotes"
         case .argument, .value: "a number, or text in quotes"
         case .list: "texts in brackets, such as [\"*.json\", \"*.csv\"]"
+        }
+    }
+}
+
+extension TOMLType {
+    fileprivate var named: String {
+        switch self {
+        case .int, .array: "an \(self)"
+        default: "a \(self)"
         }
     }
 }
