@@ -81,10 +81,19 @@ package enum CommandOutput {
         }
     }
 
-    /// Text from elsewhere for the middle of a line: without newlines, and no longer than `limit` characters.
+    /// Text from elsewhere, such as a file's name, for the middle of a line: newlines are escaped too, and it is no longer
+    /// than `limit` characters.
     package static func oneLine(_ text: String, limit: Int = 300) -> String {
-        let line = String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "\n" ? " " : $0 }))
-        return printable(line.count > limit ? "\(line.prefix(limit))…" : line)
+        let line = printable(text.count > limit ? "\(text.prefix(limit))…" : text)
+        // By scalars: CR LF is one character.
+        return line.unicodeScalars.reduce(into: "") { result, scalar in
+            if scalar == "\n" { result += "\\u{a}" } else { result.unicodeScalars.append(scalar) }
+        }
+    }
+
+    /// A library's words, for the middle of a line: its lines one behind the other.
+    package static func joinedLines(_ text: String) -> String {
+        oneLine(String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "\n" ? " " : $0 })))
     }
 
     /// Whether it could move a terminal's cursor or turn its text around.

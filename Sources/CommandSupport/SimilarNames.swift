@@ -1,8 +1,11 @@
 /// Up to three of `names` that one may have meant by typing `text`, the nearest first.
 package func similarNames(to text: String, in names: [String]) -> [String] {
     let distances = names.map { (name: $0, distance: distance(from: text, to: $0)) }
-    return distances.filter { $0.distance <= max(2, text.utf8.count / 4) || $0.name.hasPrefix(text) }
-        .sorted { $0.distance < $1.distance }.prefix(3).map(\.name)
+    // Where as many letters differ as there are, nothing is similar.
+    return distances.filter {
+        $0.distance <= min(max(2, text.utf8.count / 4), text.utf8.count - 1) || $0.name.hasPrefix(text)
+    }
+    .sorted { $0.distance < $1.distance }.prefix(3).map(\.name)
 }
 
 /// How many letters are to be changed, added or left out (Levenshtein's distance).

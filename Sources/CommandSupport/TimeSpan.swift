@@ -20,7 +20,7 @@ package struct TimeSpan: Hashable, Sendable, ExpressibleByArgument, CustomString
     }
 
     package var description: String {
-        let unit = Self.units.first { seconds.isMultiple(of: $0.seconds) } ?? ("s", 1)
+        let unit = Self.units.first { seconds >= $0.seconds && seconds.isMultiple(of: $0.seconds) } ?? ("s", 1)
         return "\(seconds / unit.seconds)\(unit.name)"
     }
 }

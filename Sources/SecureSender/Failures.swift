@@ -14,10 +14,20 @@ extension CommandFailure {
             "Missing arguments", reason: reason, hint: "for example: \(example)\(closed ?? "")", exitCode: .usage)
     }
 
-    static func notADirectory(_ folder: String, reason: String) -> CommandFailure {
+    static func notADirectory(
+        _ folder: String, reason: String, hint: String = "name the folder that the station writes its files to"
+    ) -> CommandFailure {
         CommandFailure(
-            "\(CommandOutput.oneLine(folder)) not a valid directory", reason: reason,
-            hint: "name the folder that the station writes its files to", exitCode: .noInput)
+            "\(CommandOutput.oneLine(folder)) not a valid directory", reason: reason, hint: hint, exitCode: .noInput)
+    }
+
+    /// `file`: of the identity in use, inside of the folder.
+    static func holdsIdentity(_ folder: String, _ file: String) -> CommandFailure {
+        notADirectory(
+            folder, reason: "this Pi's identity lies in it, \(CommandOutput.oneLine(file)), and would be sent",
+            hint:
+                "name only the folder that the station writes its files to, or keep the identity elsewhere and name it with --identity; nothing has been sent"
+        )
     }
 
     static func identityNotFound(

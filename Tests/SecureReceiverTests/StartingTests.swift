@@ -27,6 +27,27 @@ struct StartingTests {
         #expect(failure?.exitCode == .configuration)
     }
 
+    @Test("with a certificate that has ended, or begins tomorrow, and says what to do about that")
+    func wrongPeriod() throws {
+        let lab = try TestLab()
+        let folder = try TemporaryFolder()
+        try folder.write(Array(lab.authority.certificate.pem.utf8), to: "ca.pem")
+        for (validity, way) in [
+            (Validity(notBefore: Self.now - 7200, notAfter: Self.now - 3600), "provision renew --server"),
+            (Validity(notBefore: Self.now + 3600, notAfter: Self.now + 7200), "set the clock right"),
+        ] {
+            let identity = try lab.leaf(
+                names: ["DNS:secure-receiver"], extendedKeyUsage: "serverAuth", validity: validity)
+            try folder.write(identity.pem(), to: "server.pem")
+            do {
+                _ = try Credentials(certificateFile: folder("server.pem"), keyFile: nil, rootsFile: folder("ca.pem"))
+                Issue.record("a receiver that no sender accepts")
+            } catch {
+                #expect(error.hint?.contains(way) == true, "\(error)")
+            }
+        }
+    }
+
     static let certificates: [ClientCertificateTests.Case] = [
         .init("of a Pi") { try $0.pi("pi-01") },
         .init("of another authority") { _ in try TestLab().receiver() },

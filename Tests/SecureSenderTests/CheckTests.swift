@@ -36,6 +36,9 @@ struct CheckTests {
         #expect(outcome.steps == CheckStep.allCases.dropFirst().map { "ok \($0.rawValue)" })
         #expect(outcome.output.hasSuffix("All is well.\n"))
         #expect(outcome.output.contains("data: 2 files\n"))
+        #expect(outcome.output.contains("go to \(station.folder("sent_files")), which the first run makes\n"))
+        // It could become another user's than that of the runs.
+        #expect(!FileManager.default.fileExists(atPath: station.folder("sent_files")))
         #expect(outcome.output.contains("room           12.3 GB at the receiver, for files of at most 1.0 GB\n"))
         #expect(outcome.errors == "")
         #expect(store.all.map { "\($0.method) \($0.target)" } == ["GET /v1/status"])
@@ -103,6 +106,10 @@ extension CheckTests {
         let noTarget = try await station.check(port, [station.folder("data"), "--sent-dir", "/proc"])
         #expect(noTarget.steps.last == "failed sent-files")
         #expect(noTarget.exitCode == 73)
+        let noParent = try await station.check(
+            port, [station.folder("data"), "--sent-dir", station.folder("none/sent")])
+        #expect(noParent.steps.last == "failed sent-files")
+        #expect(noParent.exitCode == 73)
     }
 
     @Test("warns of secret files that everybody can read")
@@ -135,6 +142,21 @@ extension CheckTests {
         #expect(warned.steps.contains("warning certificate"))
         #expect(warned.output.contains("of pi-01, ends in 5 days"))
         #expect(warned.exitCode == 0)
+    }
+
+    @Test("names the way out where the receiver says that the own certificate has ended")
+    func ownCertificateEndedThere() async throws {
+        let station = try Station(files: ["a": "1"])
+        let ended = Validity(notBefore: Self.now - 7200, notAfter: Self.now - 3600)
+        let pi = try station.lab.leaf(names: ["URI:spiffe://test-lab/pi/pi-01"], validity: ended)
+        try station.folder.write(pi.pem(), to: "identity/pi.pem")
+        let receiver = try listen(station)
+        let outcome = try await station.send(to: receiver.port)
+        #expect(outcome.errors.contains(" refuses this Pi's certificate: "), "\(outcome.errors)")
+        #expect(
+            outcome.errors.contains(
+                "and that has passed by the receiver's clock\n  hint: on the server: provision renew pi-01;"))
+        #expect(outcome.exitCode == 77)
     }
 
     @Test("warns of a certificate of another authority than those in ca.pem")

@@ -40,10 +40,9 @@ struct ConfigurationFileTests {
         arguments: [
             ("port = 1\nsentdir = \"x\"", "sentdir in line 2 of lab.toml is no setting", "did you mean sent-dir?"),
             ("zebra = 1", "zebra in line 1 of lab.toml is no setting", "settings have the names of the options"),
-            ("[server]\nport = 1", "server in line 1 of lab.toml is no setting", ""),
-            ("a.b = 1", "a in line 1 of lab.toml is no setting", ""),
+            ("a.b = 1", "a in line 1 of lab.toml is no setting", "settings have the names of the options"),
             ("\"\" = 1", " in lab.toml is no setting", ""),
-            ("\"x\\ny\" = 1", "x y in lab.toml is no setting", ""),
+            ("\"x\\ny\" = 1", "x\\u{a}y in lab.toml is no setting", ""),
         ])
     func unknownKey(text: String, message: String, hint: String) throws {
         let failure = try failure(Array(text.utf8))
@@ -80,6 +79,28 @@ struct ConfigurationFileTests {
         #expect(failure.message == "lab.toml cannot be used")
         #expect(failure.reason?.hasPrefix("line ") == true, "\(failure)")
         #expect(failure.hint?.contains("name = value") == true)
+    }
+
+    @Test(
+        "with a table is refused with the line, and so is what begins like one",
+        arguments: [
+            "[server]\nport = 1", "[[servers]]", "[", "[[", "[[[a]]]", "[.]", "[# list", " \t[", "\u{a0}[", "[]",
+            "[[]]",
+            "[a.]", "exclude =\n[", "exclude = [\n[",
+        ])
+    func table(text: String) throws {
+        for (start, line) in [("", 1), ("port = 1\n", 2), ("\u{feff}", 1)] {
+            let failure = try failure(Array("\(start)\(text)\n".utf8))
+            #expect(failure.message == "lab.toml cannot be used")
+            let lines = text.utf8.first == UInt8(ascii: "e") ? line + 1 : line
+            #expect(failure.reason == "line \(lines) begins with a bracket")
+            #expect(failure.hint?.hasPrefix("settings have no [sections]") == true)
+        }
+    }
+
+    @Test("says a value's type as people do", arguments: [("[3500]", "an array"), ("1.5", "a floating-point number")])
+    func typeWords(value: String, words: String) throws {
+        #expect(try failure(Array("port = \(value)".utf8)).reason == "\(words) is not what it takes")
     }
 
     @Test("that is no text is refused", arguments: [[0xff, 0x0a], Array("port = 1\n\0".utf8)] as [[UInt8]])
@@ -172,6 +193,21 @@ struct PrecedenceTests {
         #expect(error.exitCode == .configuration)
         let variable = try refusal { try command([], environment: ["SECURE_SENDER_PORT": "0"]) }
         #expect(variable.message == "SECURE_SENDER_PORT cannot be used")
+    }
+
+    @Test("is no path with a ~, which nobody expands", arguments: ["dir", "identity", "sent-dir"])
+    func homeFolder(name: String) throws {
+        let error = try refusal { try command([], file: "\(name) = '~/data'") }
+        #expect(error.message.hasPrefix("\(name) in line 1 of "))
+        #expect(error.reason == "a ~ stands for a folder in shells alone")
+        #expect(error.exitCode == .configuration)
+        #expect(try command([], file: "\(name) = './~'").places.port == 3500)
+    }
+
+    @Test("is refused with the time that was written")
+    func zero() throws {
+        let error = try refusal { try command([], file: "look-every = '0s'") }
+        #expect(error.reason == "--look-every takes a time from 1s to 366d, not 0s.")
     }
 
     @Test("is for lists and for what is switched on the last source that says something, not all of them together")

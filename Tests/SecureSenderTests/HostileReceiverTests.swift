@@ -62,9 +62,9 @@ struct HostileReceiverTests {
     func outOfTime() async throws {
         let station = try station()
         let now = Int64(Date().timeIntervalSince1970)
-        for (validity, words) in [
-            (Validity(notBefore: now - 90_000, notAfter: now - 3600), "expired"),
-            (Validity(notBefore: now + 90_000, notAfter: now + 180_000), "not yet valid"),
+        for (validity, words, hint) in [
+            (Validity(notBefore: now - 90_000, notAfter: now - 3600), "ended on", "provision renew --server"),
+            (Validity(notBefore: now + 90_000, notAfter: now + 180_000), "not yet valid", "GMT"),
         ] {
             let identity = try station.lab.leaf(
                 names: ["DNS:secure-receiver"], extendedKeyUsage: "serverAuth", validity: validity)
@@ -74,6 +74,7 @@ struct HostileReceiverTests {
             #expect(outcome.failure?.message == "Authentication failed")
             #expect(outcome.failure?.reason?.contains(words) == true)
             #expect(outcome.failure?.hint?.contains("GMT") == true)
+            #expect(outcome.failure?.hint?.contains(hint) == true)
             #expect(station.waitingFiles == ["a", "b"])
         }
     }

@@ -118,6 +118,31 @@ struct MessageTests {
         #expect(outcome.exitCode == 75)
     }
 
+    @Test("the name by which a file can be found, and what to do with it")
+    func namesAndWaysOut() async throws {
+        let deep = (1...16).map { "f\($0)" }.joined(separator: "/")
+        let station = try Station(files: ["two\nlines": "x", "\(deep)/file": "x"])
+        let outcome = try await station.send(to: closedPort)
+        #expect(outcome.errors.contains("two\\u{a}lines could not be sent: "), "\(outcome.errors)")
+        #expect(outcome.errors.contains("/f16/file could not be sent: "))
+        #expect(outcome.errors.contains("\n  hint: move it up: at most 15 folders"))
+        let folder: [CChar] = Array(station.folder("data/").utf8CString.dropLast()) + [98, -1, 0]
+        mkdir(folder, 0o755)
+        let name = try await Program.run(
+            "/bin/sh", ["-c", "exec \"$0\" 127.0.0.1 data/b*", Program.path("secure-sender")], in: station.folder.path)
+        #expect(name.errors.contains("\n  hint: its path seems not to be UTF-8: rename that folder"), "\(name.errors)")
+        #expect(name.exitCode == 66)
+    }
+
+    @Test("how many files wait, those with a name that nobody can store among them")
+    func counts() async throws {
+        let station = try Station(files: ["a": "1", "tab\tname": "x"])
+        let receiver = try station.listenHonestly()
+        let outcome = try await station.send(to: receiver.port, ["--json"])
+        #expect(outcome.output.contains(#""event":"finished""#) && outcome.output.contains(#""waiting":1"#))
+        #expect(outcome.exitCode == 75)
+    }
+
     @Test("an example session in --help, exit 0")
     func help() async throws {
         let outcome = try await Program.run("secure-sender", ["--help"])

@@ -76,12 +76,25 @@ struct Credentials: Sendable {
                 verifying: leaf, roots: roots, purpose: .serverAuthentication, at: Int64(time(nil)))
         } catch {
             throw failure(
-                file, "no sender would accept it by the roots in \(rootsFile): \(error.reasons.joined(separator: "; "))"
-            )
+                file,
+                "no sender would accept it by the roots in \(rootsFile): \(error.reasons.joined(separator: "; "))",
+                hint: wayOut(forPeriodOf: leaf) ?? generalHint)
         }
         do throws(ProfileViolation) { try LeafProfile.checkReceiver(chain) } catch {
             throw failure(file, "no sender would accept it: \(error)")
         }
+    }
+
+    /// `nil` if it is valid now.
+    private static func wayOut(forPeriodOf certificate: Certificate) -> String? {
+        let now = Int64(time(nil))
+        if let end = certificate.notAfter, end <= now {
+            return
+                "it ended on \(HTTPDate.format(end)): run `provision renew --server` in this folder, and start the receiver again."
+        }
+        guard let begin = certificate.notBefore, begin > now else { return nil }
+        return
+            "it begins on \(HTTPDate.format(begin)), and this server's clock says \(HTTPDate.format(now)): set the clock right."
     }
 
     private static func certificates(_ file: String) throws(CommandFailure) -> [Certificate] {
@@ -107,11 +120,10 @@ struct Credentials: Sendable {
         }
     }
 
-    private static func failure(_ file: String, _ reason: String) -> CommandFailure {
-        CommandFailure(
-            "\(file) cannot be used", reason: reason,
-            hint:
-                "run `provision new-pi` in this folder; it makes the certificates on first use. Or name the files with --cert, --key and --ca.",
-            exitCode: .configuration)
+    private static let generalHint =
+        "run `provision new-pi` in this folder; it makes the certificates on first use. Or name the files with --cert, --key and --ca."
+
+    private static func failure(_ file: String, _ reason: String, hint: String = generalHint) -> CommandFailure {
+        CommandFailure("\(file) cannot be used", reason: reason, hint: hint, exitCode: .configuration)
     }
 }

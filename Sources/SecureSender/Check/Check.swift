@@ -17,7 +17,7 @@ struct Check {
 
     func run() throws(CommandFailure) {
         let identity = try at(.identity, lookAtIdentity)
-        let lastReceipt = try lookAtFolders()
+        let lastReceipt = try lookAtFolders(of: identity)
         var clock = SenderClock(bundleTime: identity.made, lastReceipt: lastReceipt)
         try at(.certificate) { () throws(CommandFailure) in try lookAtCertificate(of: identity, clock) }
         let (receiver, addresses) = try at(.address, lookUpReceiver)
@@ -67,10 +67,10 @@ extension Check {
     private func lookAtCertificate(of identity: PiIdentity, _ clock: SenderClock) throws(CommandFailure) {
         let certificate = identity.certificateChain[0]
         let now = clock.time(at: .now)
-        let renewal = "on the server: provision renew \(identity.name); then bring the new files to this Pi"
         guard let end = certificate.notAfter, end > now else {
             throw .authenticationFailed(
-                reason: "this Pi's certificate ended on \(HTTPDate.format(certificate.notAfter ?? 0))", hint: renewal)
+                reason: "this Pi's certificate ended on \(HTTPDate.format(certificate.notAfter ?? 0))",
+                hint: "\(identity.renewal) (judged at \(identity.words(for: clock.certificateTime(at: .now))))")
         }
         if !identity.trustRoots.contains(where: { certificate.isSigned(by: $0) }) {
             try warn(
@@ -80,20 +80,22 @@ extension Check {
             try warn(
                 .certificate,
                 "of \(identity.name), ends in \(roundedTime(.seconds(end - now))), on \(HTTPDate.format(end))",
-                hint: renewal)
+                hint: identity.renewal)
         } else {
             try ok(.certificate, "of \(identity.name), until \(HTTPDate.format(end))")
         }
     }
 
     /// Returns the time of the last receipt, if there is one.
-    private func lookAtFolders() throws(CommandFailure) -> Int64? {
+    private func lookAtFolders(of identity: PiIdentity) throws(CommandFailure) -> Int64? {
         guard let folder else { return nil }
         let source = try at(.folder) { () throws(CommandFailure) in try Folder(source: folder) }
         let target = try at(.sentFiles) { () throws(CommandFailure) in
-            try SentFolder.open(sentFolder, for: source)
+            try SentFolder.examine(sentFolder, for: source)
         }
-        let scan = try at(.folder) { () throws(CommandFailure) in try look(through: source, leavingOut: target) }
+        let scan = try at(.folder) { () throws(CommandFailure) in
+            try look(through: source, leavingOut: target, keeping: identity)
+        }
         let words = "\(CommandOutput.oneLine(folder)): \(counted(scan.files.count, "file"))"
         let others = scan.unsendable.count + scan.unreadable.count + scan.immovable.count
         if others > 0 {
@@ -103,17 +105,19 @@ extension Check {
         } else {
             try ok(.folder, words)
         }
-        try ok(.sentFiles, "go to \(CommandOutput.oneLine(target.path))")
-        return LastReceiptTime(folder: target.path).load()
+        let place = target?.path ?? SentFolder.path(sentFolder, for: source)
+        try ok(
+            .sentFiles, "go to \(CommandOutput.oneLine(place))\(target == nil ? ", which the first run makes" : "")")
+        return LastReceiptTime(folder: place).load()
     }
 
-    private func look(through source: Folder, leavingOut target: Folder) throws(CommandFailure) -> FileScan {
+    private func look(
+        through source: Folder, leavingOut target: Folder?, keeping identity: PiIdentity
+    ) throws(CommandFailure) -> FileScan {
         if let obstacle = FolderExit(of: source).obstacle {
             throw .immovable(.init(path: source.path, obstacle: obstacle))
         }
-        do throws(SystemCallError) { return try FileScan(of: source, leavingOut: target) } catch {
-            throw .notADirectory(source.path, reason: "\(error)")
-        }
+        return try FileScan(of: source, leavingOut: target, keeping: identity)
     }
 }
 

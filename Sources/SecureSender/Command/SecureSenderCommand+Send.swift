@@ -59,9 +59,10 @@ extension SecureSenderCommand {
     /// The dry run.
     private func list(_ source: Folder, _ identity: PiIdentity) throws(CommandFailure) -> ExitStatus {
         let sentFolder = SentFolder.existing(places.sentDir, for: source)
+        let scan = try FileScan(of: source, leavingOut: sentFolder, keeping: identity, selection: settings.selection)
+        var dryRun = DryRun(of: source, settings: settings) { CommandOutput.say($0) }
+        dryRun.list(scan)
         do throws(SystemCallError) {
-            var dryRun = DryRun(of: source, settings: settings) { CommandOutput.say($0) }
-            dryRun.list(try FileScan(of: source, leavingOut: sentFolder, selection: settings.selection))
             if let sentFolder { try dryRun.list(sentFolder, of: identity) }
         } catch {
             throw .notADirectory(error.path, reason: "\(error)")

@@ -50,11 +50,18 @@ extension ConfigurableCommand {
 
     /// Says where a value stands that its option would not take, or not beside another one of its source.
     private static func check(_ given: GivenSetting, in source: [GivenSetting]) throws(CommandFailure) {
+        if ["dir", "identity", "sent-dir"].contains(given.setting.name),
+            given.values.contains(where: { $0.utf8.first == UInt8(ascii: "~") })
+        {
+            throw CommandFailure(
+                "\(given.origin) cannot be used", reason: "a ~ stands for a folder in shells alone",
+                hint: "write the whole path, such as /home/pi/data_logs", exitCode: .configuration)
+        }
         let rivals = source.filter { $0.setting.name == given.setting.rival }
         do { _ = try SecureSenderCommand.parse((rivals + [given]).flatMap(\.arguments)) } catch {
             throw CommandFailure(
                 "\(given.origin) cannot be used",
-                reason: CommandOutput.oneLine(SecureSenderCommand.message(for: error)),
+                reason: CommandOutput.joinedLines(SecureSenderCommand.message(for: error)),
                 hint: "what it takes: secure-sender --help", exitCode: .configuration)
         }
     }

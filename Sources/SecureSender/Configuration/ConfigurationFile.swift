@@ -42,7 +42,8 @@ struct ConfigurationFile: Hashable, Sendable {
     init(reading path: String) throws(CommandFailure) {
         let bytes: [UInt8]
         do throws(SystemCallError) { bytes = try readFile(path, limit: Self.mostBytes) } catch {
-            throw Self.unusable(path, "\(error)", hint: "see whose it is and what it is: ls -l \(path)")
+            let hint = error.code == EACCES ? "put sudo before the command, or " : ""
+            throw Self.unusable(path, "\(error)", hint: "\(hint)see whose it is and what it is: ls -l \(path)")
         }
         try self.init(parsing: bytes, path: path)
     }
@@ -51,25 +52,31 @@ struct ConfigurationFile: Hashable, Sendable {
         guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
             throw Self.unusable(path, "it is not text in UTF-8", hint: "write it anew with a text editor")
         }
+        let lines = KeyLines(text)
+        // Before it is parsed: a header that is none, such as a lone bracket, makes toml++ 3.4 abort.
+        if let line = lines.header {
+            throw Self.unusable(
+                path, "line \(line) begins with a bracket",
+                hint: "settings have no [sections], and a list begins behind its name: exclude = [\"*.tmp\"]")
+        }
         let table: TOMLTable
         do { table = try TOMLTable(string: text) } catch let error as TOMLParseError {
             throw Self.unusable(
-                path, "line \(error.source.begin.line): \(CommandOutput.oneLine(error.description))",
+                path, "line \(error.source.begin.line): \(CommandOutput.joinedLines(error.description))",
                 hint: "a line is  name = value  with text in quotes, such as  sent-dir = \"/data/sent\"")
         } catch {
             throw Self.unusable(
-                path, CommandOutput.oneLine("\(error)"), hint: "compare it with the example in the manual")
+                path, CommandOutput.joinedLines("\(error)"), hint: "compare it with the example in the manual")
         }
         var settings: [GivenSetting] = []
         // In the order of the file, so that the first mistake is told first.
-        let lines = KeyLines(text)
         for key in table.keys.sorted(by: { lines[$0] ?? .max < lines[$1] ?? .max }) {
             let place = lines[key].map { "in line \($0) of \(path)" } ?? "in \(path)"
             let shown = "\(CommandOutput.oneLine(key, limit: 60)) \(place)"
             guard let setting = Setting.named(key), let value = table[key] else { throw Setting.unknown(key, shown) }
             guard let values = setting.kind.values(of: value) else {
                 throw CommandFailure(
-                    "\(shown) cannot be used", reason: "a \(value.type) is not what it takes",
+                    "\(shown) cannot be used", reason: "\(value.type.named) is not what it takes",
                     hint: "it takes \(setting.kind.form)", exitCode: .configuration)
             }
             settings.append(GivenSetting(setting: setting, values: values, origin: shown))
@@ -87,11 +94,16 @@ struct ConfigurationFile: Hashable, Sendable {
 /// In which line a key stands: TOMLKit does not tell. Settings have no tables, so it is where a line begins with it.
 private struct KeyLines {
     private var lines: [String: Int] = [:]
+    /// The first that begins as a table's header.
+    private(set) var header: Int?
 
     init(_ text: String) {
         // By bytes: to Swift, CR LF is one character.
         let split = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in split.enumerated() {
+            // Behind any blank, or a byte order mark.
+            let first = line.first { (0x21...0x7e).contains($0) }
+            if header == nil, first == UInt8(ascii: "[") { header = index + 1 }
             let name = line.prefix { !"=.]".utf8.contains($0) }.filter { !" \t\"'[".utf8.contains($0) }
             let key = String(decoding: name, as: UTF8.self)
             if !key.isEmpty, lines[key] == nil { lines[key] = index + 1 }
@@ -125,6 +137,15 @@ extension Setting.Kind {
         case .flag: "true or false, without quotes"
         case .argument, .value: "a number, or text in quotes"
         case .list: "texts in brackets, such as [\"*.json\", \"*.csv\"]"
+        }
+    }
+}
+
+extension TOMLType {
+    fileprivate var named: String {
+        switch self {
+        case .int, .array: "an \(self)"
+        default: "a \(self)"
         }
     }
 }

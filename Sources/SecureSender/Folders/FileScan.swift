@@ -1,3 +1,4 @@
+import CommandSupport
 import Files
 import Glibc
 import UploadProtocol
@@ -6,9 +7,9 @@ import UploadProtocol
 struct FileScan {
     private(set) var files: FileList
     /// Names that the receiver keeps for itself, such as receipts: nobody expects these to be sent.
-    private(set) var reserved = Noted<(name: String, reason: String)>()
+    private(set) var reserved = Noted<(name: String, error: UploadPathError)>()
     /// Names that cannot be stored, too long ones for example: somebody has to rename these.
-    private(set) var unsendable = Noted<(name: String, reason: String)>()
+    private(set) var unsendable = Noted<(name: String, error: UploadPathError)>()
     /// Folders inside that cannot be read.
     private(set) var unreadable = Noted<SystemCallError>()
     /// Folders inside whose files cannot be moved; these are left out.
@@ -17,6 +18,12 @@ struct FileScan {
     /// Those of `begun` that are still as they were; they are not among `files`.
     private(set) var begun: [BegunFile] = []
 
+    /// Files and folders that should be sent and cannot be.
+    var leftCount: Int { unsendable.count + unreadable.count + immovable.count }
+
+    /// The first file of the identity in use that would be sent.
+    private var identityFile: String?
+    private let identity: [Fingerprint]
     private let excluded: Fingerprint?
     private let begunBefore: [BegunFile]
     private let selection: FileSelection
@@ -24,21 +31,29 @@ struct FileScan {
     private let watch: FolderWatch?
 
     /// Hidden names and symbolic links are left out, so are FIFOs and devices, the folder for sent files, and files for which
-    /// `sparing` is true. `begun`: files that are on their way already.
+    /// `sparing` is true. `begun`: files that are on their way already. Throws where a file of `keeping` would be sent: who
+    /// names a folder around the identity means another one, and the rest of it would be moved away too.
     init(
-        of folder: Folder, leavingOut sentFolder: Folder?, quietTime: QuietTime = QuietTime(.zero),
-        lifetime: Duration = .seconds(300), selection: FileSelection = FileSelection(), watch: FolderWatch? = nil,
-        begun: [BegunFile] = [], sparing isSpared: @escaping (Fingerprint) -> Bool = { _ in false }
-    ) throws(SystemCallError) {
+        of folder: Folder, leavingOut sentFolder: Folder?, keeping identity: PiIdentity? = nil,
+        quietTime: QuietTime = QuietTime(.zero), lifetime: Duration = .seconds(300),
+        selection: FileSelection = FileSelection(), watch: FolderWatch? = nil, begun: [BegunFile] = [],
+        sparing isSpared: @escaping (Fingerprint) -> Bool = { _ in false }
+    ) throws(CommandFailure) {
+        self.identity = identity?.files ?? []
         self.selection = selection
         self.isSpared = isSpared
         begunBefore = begun
         self.watch = watch
         files = FileList(quietTime: quietTime, lifetime: lifetime)
-        excluded = try sentFolder.map { (folder) throws(SystemCallError) in
-            Fingerprint(try folder.descriptor.status())
+        do throws(SystemCallError) {
+            excluded = try sentFolder.map { (folder) throws(SystemCallError) in
+                Fingerprint(try folder.descriptor.status())
+            }
+            try collect(folder, path: [], target: FolderTarget(sentFolder))
+        } catch {
+            throw .notADirectory(folder.path, reason: "\(error)")
         }
-        try collect(folder, path: [], target: FolderTarget(sentFolder))
+        if let identityFile { throw .holdsIdentity(folder.path, identityFile) }
         files.sort()
     }
 
@@ -74,8 +89,11 @@ struct FileScan {
                 // Once for all that is in it.
                 if !hasImmovable { immovable.append(obstacle) }
                 hasImmovable = true
-            } else if !isSpared(Fingerprint(status)) {
-                add(name, of: path, Fingerprint(status))
+            } else {
+                let fingerprint = Fingerprint(status)
+                // Whatever its name: a file can have several.
+                if identity.contains(where: fingerprint.isSameFile) { identityFile = folder.path(of: name) }
+                if !isSpared(fingerprint) { add(name, of: path, fingerprint) }
             }
         }
     }
@@ -101,7 +119,7 @@ struct FileScan {
 
     private mutating func refuse(_ name: String, below parents: [String], _ error: UploadPathError) {
         let path = (parents + [name]).joined(separator: "/")
-        if case .reserved = error { reserved.append((path, "\(error)")) } else { unsendable.append((path, "\(error)")) }
+        if case .reserved = error { reserved.append((path, error)) } else { unsendable.append((path, error)) }
     }
 }
 

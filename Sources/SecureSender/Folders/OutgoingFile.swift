@@ -1,3 +1,4 @@
+import CommandSupport
 import Files
 import Glibc
 import OpenSSL
@@ -34,6 +35,20 @@ enum FileObstacle: Error, Hashable, CustomStringConvertible {
             "it could not be moved afterwards: it is immutable or append-only (lsattr shows it, chattr -i -a ends it)"
         case .failed(let error): "\(error)"
         }
+    }
+
+    /// For what no later run would change; else `nil`.
+    var wayOut: String? {
+        if case .failed(let error) = self { error.wayOut } else { nil }
+    }
+}
+
+extension SystemCallError {
+    /// Where this user lacks the right; else `nil`.
+    var wayOut: String? {
+        guard [EACCES, EPERM].contains(code) else { return nil }
+        let path = CommandOutput.oneLine(path)
+        return "run secure-sender as the owner of \(path), or let its user read that; until then it stays here"
     }
 }
 

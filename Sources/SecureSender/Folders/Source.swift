@@ -6,7 +6,10 @@ import Glibc
 extension Folder {
     init(source path: String) throws(CommandFailure) {
         guard let resolved = realPath(path) else {
-            throw .notADirectory(path, reason: String(cString: strerror(errno)))
+            let reason = String(cString: strerror(errno))
+            // What could not be read as UTF-8.
+            guard path.unicodeScalars.contains("\u{fffd}") else { throw .notADirectory(path, reason: reason) }
+            throw .notADirectory(path, reason: reason, hint: "its path seems not to be UTF-8: rename that folder")
         }
         do throws(SystemCallError) { self = try Folder(opening: resolved) } catch {
             throw .notADirectory(path, reason: error.reason)

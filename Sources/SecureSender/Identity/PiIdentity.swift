@@ -14,6 +14,8 @@ struct PiIdentity: Sendable {
     let trustRoots: [Certificate]
     /// Of its secret files, the paths of those that should be for their owner alone.
     let readableByAll: [String]
+    /// Its files, which must never be sent.
+    let files: [Fingerprint]
 
     /// When the bundle was made, in seconds since 1970: no time of today is earlier.
     var made: Int64 { (certificateChain[0].notBefore ?? 0) + LeafProfile.headStart }
@@ -28,6 +30,7 @@ struct PiIdentity: Sendable {
             path: folder.path(of: IdentityFolder.rootsFile))
         name = try Self.name(in: certificateChain[0], path: certificatePath, roots: trustRoots)
         readableByAll = [secretPath, certificatePath].filter { Self.othersCanRead($0) }
+        files = folder.version.compactMap { $0 }
     }
 
     /// Enough for any key, chain and set of roots.
@@ -83,7 +86,9 @@ struct PiIdentity: Sendable {
 
     private static func read(_ path: String) throws(CommandFailure) -> [UInt8] {
         do throws(SystemCallError) { return try readFile(path, limit: mostBytes) } catch {
-            throw .identityNotFound(reason: "\(error)")
+            guard error.code == EACCES else { throw .identityNotFound(reason: "\(error)") }
+            throw .identityNotFound(
+                reason: "\(error)", hint: "put sudo before the command, or run it as the user whom the file is for")
         }
     }
 

@@ -92,21 +92,63 @@ extension CommandFailure {
         guard error.concernsIdentity else { return nil }
         switch error {
         case .peerRefused, .peerHasNoCertificate:
-            let time =
-                switch certificateTime {
-                case .systemClock: "the time of the system clock"
-                case .exactly(let time), .notBefore(let time): HTTPDate.format(time)
-                }
+            let judged = "certificates are judged at \(identity.words(for: certificateTime))"
             let stranger = shown.map { Stranger.Certificate($0) }
+            if stranger == .receiver, let end = shown?.notAfter, let time = certificateTime.seconds, end <= time,
+                identity.trustRoots.contains(where: { shown?.isSigned(by: $0) == true })
+            {
+                return .authenticationFailed(
+                    reason: "the certificate of the receiver at \(receiver.url) ended on \(HTTPDate.format(end))",
+                    hint: "on the server: provision renew --server (\(judged))")
+            }
             let words = stranger.map { "; \($0.words)" } ?? ""
             return .authenticationFailed(
                 reason: "what answers at \(receiver.url) is not the receiver that this Pi trusts: \(error)\(words)",
-                hint: "\((stranger ?? .receiver).wayOut) (certificates are judged at \(time))")
-        case .alertReceived, .protocolFailure:
-            let end = identity.certificateChain[0].notAfter.map { " (it ends on \(HTTPDate.format($0)))" } ?? ""
+                hint: "\((stranger ?? .receiver).wayOut) (\(judged))")
+        case .alertReceived(_, let code):
+            let end = identity.certificateChain[0].notAfter.map { HTTPDate.format($0) } ?? "an unknown day"
+            let reason = "the receiver at \(receiver.url) refuses this Pi's certificate: \(error)"
+            // certificate_expired (RFC 8446, section 6.2).
+            guard code == 45 else {
+                return .authenticationFailed(
+                    reason: reason,
+                    hint:
+                        "is it of another lab, or the receiver's clock wrong (it ends on \(end))? Copy secret.py, pi.pem and ca.pem again from where that lab's `provision` runs"
+                )
+            }
             return .authenticationFailed(
-                reason: "the receiver at \(receiver.url) refuses this Pi's certificate: \(error)",
-                hint: "is it expired\(end), or of another lab? `provision new-pi` makes a new identity")
+                reason: "\(reason); it ends on \(end), and that has passed by the receiver's clock",
+                hint: identity.renewal)
+        case .protocolFailure: return nil
+        }
+    }
+}
+
+extension PiIdentity {
+    /// What to do when the own certificate has ended.
+    var renewal: String { "on the server: provision renew \(name); then bring the new files to this Pi" }
+
+    /// The time that certificates are judged at, and where it comes from.
+    func words(for time: VerificationTime) -> String {
+        switch time {
+        case .systemClock: "the time of the system clock"
+        case .exactly(let time): HTTPDate.format(time)
+        case .notBefore(let time):
+            // A run takes no days.
+            time - made < 86_400
+                ? "\(HTTPDate.format(time)), when this identity was made, as nothing has set this Pi's clock"
+                : "\(HTTPDate.format(time)), from \(LastReceiptTime.fileName) in the folder of sent files, as nothing has "
+                    + "set this Pi's clock; if that date is wrong, remove that file"
+        }
+    }
+}
+
+extension VerificationTime {
+    /// Since 1970; `nil` if it is the system's.
+    fileprivate var seconds: Int64? {
+        switch self {
+        case .systemClock: nil
+        case .exactly(let time), .notBefore(let time): time
         }
     }
 }

@@ -11,7 +11,7 @@ extension SendRun {
         switch obstacle {
         case .gone: break
         case .beingWritten: beingWrittenCount += 1
-        default: fail(path, reason: "\(obstacle)")
+        default: fail(path, reason: "\(obstacle)", hint: obstacle.wayOut ?? "it waits for the next run")
         }
     }
 

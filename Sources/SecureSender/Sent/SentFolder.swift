@@ -12,12 +12,27 @@ enum SentFolder {
         try opened(path(chosen, for: source), for: source).get()
     }
 
+    /// As `open`, but makes nothing, which could become another user's than that of the runs; `nil` if it is not there and
+    /// can be made.
+    static func examine(_ chosen: String?, for source: Folder) throws(CommandFailure) -> Folder? {
+        let path = path(chosen, for: source)
+        var status = stat()
+        if lstat(path, &status) == 0 || errno != ENOENT { return try opened(path, for: source).get() }
+        let parent: Folder
+        do throws(SystemCallError) { parent = try Folder(opening: directory(of: path)) } catch {
+            throw .sentFolder(path, reason: "\(error)")
+        }
+        guard let obstacle = FolderExit(of: parent).obstacle else { return nil }
+        let place = CommandOutput.oneLine(parent.path)
+        throw .sentFolder(path, reason: "\(place): \(obstacle)", hint: obstacle.wayOut(place))
+    }
+
     /// `nil` if it is not there yet.
     static func existing(_ chosen: String?, for source: Folder) -> Folder? {
         realPath(path(chosen, for: source)).flatMap { try? Folder(opening: $0) }
     }
 
-    private static func path(_ chosen: String?, for source: Folder) -> String {
+    static func path(_ chosen: String?, for source: Folder) -> String {
         chosen ?? "\(directory(of: source.path) == "/" ? "" : directory(of: source.path))/\(defaultName)"
     }
 

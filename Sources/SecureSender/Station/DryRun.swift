@@ -25,7 +25,7 @@ struct DryRun {
         while let file = list.take(.oldest, at: .now) { judge(file.path, quietTime) }
         say("\(counted(files, "file")), \(formattedSize(bytes))")
         if list.isPartial { say("and then as many more as there are") }
-        for (name, reason) in scan.reserved.told + scan.unsendable.told { leave(name, reason) }
+        for (name, error) in scan.reserved.told + scan.unsendable.told { leave(name, "\(error)") }
         for error in scan.unreadable.told { leave(error.path, error.reason) }
         for folder in scan.immovable.told { leave(folder.path, "\(folder.obstacle)") }
         tellLeft(untold: scan.reserved.untold + scan.unsendable.untold + scan.unreadable.untold + scan.immovable.untold)

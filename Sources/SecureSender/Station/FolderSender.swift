@@ -70,6 +70,8 @@ final class FolderSender {
         var beingWritten = 0
         /// Another look may find files that the last one left for want of room or time.
         var wantsLook = false
+        /// Of the last look: what should be sent and cannot be.
+        fileprivate var left = 0
 
         fileprivate mutating func add(_ status: ExitStatus) {
             if self.status == .success { self.status = status }
@@ -83,6 +85,7 @@ extension FolderSender {
         if tell(of: scan) { outcome.add(.temporaryFailure) }
         let files = FileSource(scan.files, folder: source, watch: watch)
         begun = begun.found(scan.begun)
+        outcome.left = scan.leftCount
         outcome.beingWritten = 0
         outcome.wantsLook = false
         defer { outcome.beingWritten += files.beingWrittenCount }
@@ -112,15 +115,11 @@ extension FolderSender {
         } catch {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
         }
-        do throws(SystemCallError) {
-            return try FileScan(
-                of: source, leavingOut: sentFolder, quietTime: QuietTime(settings.quietTime),
-                lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
-                begun: begun.files
-            ) { [refused] in refused.spares($0, at: .now) }
-        } catch {
-            throw .notADirectory(place.name, reason: "\(error)")
-        }
+        return try FileScan(
+            of: source, leavingOut: sentFolder, keeping: identity, quietTime: QuietTime(settings.quietTime),
+            lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
+            begun: begun.files
+        ) { [refused] in refused.spares($0, at: .now) }
     }
 
     /// As often as something may have come that is old enough by now.
@@ -150,7 +149,12 @@ extension FolderSender {
             bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
         let run = SendRun(
             to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, begun: begun,
-            clock: clock, settings: settings.sender, stop: stop, report: report)
+            clock: clock, settings: settings.sender, stop: stop
+        ) { [report, left = outcome.left] event in
+            // They wait too, though no run has begun with them.
+            guard case .finished(let sent, let waiting, let folder) = event else { return report(event) }
+            report(.finished(sent: sent, waiting: waiting + left, folder: folder))
+        }
         (run.reach, run.refused) = (reach, refused)
         defer { (begun, reach, refused) = (run.begun, run.reach, run.refused) }
         outcome.add(try run.run())
@@ -168,28 +172,38 @@ extension FolderSender {
         let notices = Self.notices(of: scan)
         if notices != told { notices.forEach(report) }
         told = notices
-        return scan.unreadable.count + scan.unsendable.count + scan.immovable.count > 0
+        return scan.leftCount > 0
     }
 
     private static func notices(of scan: FileScan) -> [SendEvent] {
         var notices: [SendEvent] = []
-        if let (name, reason) = scan.reserved.told.first {
+        if let (name, error) = scan.reserved.told.first {
             notices.append(
                 .notice(
                     "\(counted(scan.reserved.count, "name")) left out that the receiver does not take, such as "
-                        + "\(CommandOutput.oneLine(name)): \(reason)"))
+                        + "\(CommandOutput.oneLine(name)): \(error)"))
         }
-        for (name, reason) in scan.unsendable.told {
-            notices.append(.failed(.notSent(name, reason: reason, hint: "give it another name"), file: name))
+        for (name, error) in scan.unsendable.told {
+            notices.append(.failed(.notSent(name, reason: "\(error)", hint: error.wayOut), file: name))
         }
         if scan.unsendable.untold > 0 {
             notices.append(.warning("\(counted(scan.unsendable.untold, "more file")) with such a name"))
         }
         for error in scan.unreadable.told {
-            notices.append(.failed(.notSent(error.path, reason: "\(error)"), file: error.path))
+            notices.append(.failed(.notSent(error.path, reason: "\(error)", hint: error.wayOut), file: error.path))
         }
         for folder in scan.immovable.told { notices.append(.failed(.immovable(folder), file: folder.path)) }
         return notices
+    }
+}
+
+extension UploadPathError {
+    fileprivate var wayOut: String {
+        if case .segmentCount = self {
+            "move it up: at most \(UploadPath.mostSegments - 1) folders, one inside of the other"
+        } else {
+            "give it another name"
+        }
     }
 }
 

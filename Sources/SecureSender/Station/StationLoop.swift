@@ -105,7 +105,7 @@ final class StationLoop {
 
 extension IdentityFolder {
     /// Changes with any of its files.
-    fileprivate var version: [Fingerprint?] {
+    var version: [Fingerprint?] {
         [Self.secretFile, Self.certificateFile, Self.rootsFile].map { file in
             (try? fileStatus(path(of: file), followingLinks: true)).flatMap { $0 }.map { Fingerprint($0) }
         }
