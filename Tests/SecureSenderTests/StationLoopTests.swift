@@ -59,6 +59,37 @@ private func waitUntil(_ condition: () throws -> Bool) async throws {
     while try !condition() { try await Task.sleep(for: .milliseconds(5)) }
 }
 
+private final class SharedCount: Sendable {
+    private let count = Mutex(0)
+
+    var value: Int { count.withLock { $0 } }
+
+    func add() { count.withLock { $0 += 1 } }
+}
+
+extension Station {
+    /// Answers nothing before it is told to; `asked` counts requests.
+    fileprivate func listenReluctantly(asked: SharedCount, isTold: SharedCount) throws -> ScriptedReceiver {
+        let answers = answers
+        return try listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                asked.add()
+                while isTold.value == 0 { usleep(1000) }
+                try connection.send(try answers.receipt(for: request))
+            }
+        }
+    }
+}
+
+extension StationSettings {
+    fileprivate static var patientAtEnd: StationSettings {
+        var settings = quick
+        settings.sender.patienceAtEnd = .seconds(1000)
+        return settings
+    }
+}
+
 @Suite("A station that stays", .timeLimit(.minutes(2)))
 struct StationLoopTests {
     @Test("sends what appears: written, renamed, linked, in new folders, and what was there before")
@@ -321,6 +352,39 @@ struct StationLoopTests {
         #expect(station.waitingFiles == ["a"])
     }
 
+    @Test("does not wait for others to leave the sent files alone when it is to end")
+    func lockedSentFolder() async throws {
+        let station = try Station(files: ["a": "1"])
+        let (asked, isTold) = (SharedCount(), SharedCount())
+        let receiver = try station.listenReluctantly(asked: asked, isTold: isTold)
+        // Not let go before the loop's end.
+        let lock = Mutex<FileDescriptor?>(nil)
+        let outcome = try await station.loop(
+            to: receiver.port, settings: .patientAtEnd, onceStopped: isTold.add
+        ) { _ in
+            try await waitUntil { asked.value == 1 }
+            let held = try Folder(opening: station.folder("sent_files")).lock()
+            lock.withLock { $0 = held }
+        }
+        #expect(outcome.failures.map(\.message) == ["a could not be sent"])
+        #expect(outcome.failures.first?.reason?.hasPrefix("the receiver has it, but it could not be moved: ") == true)
+        #expect(station.waitingFiles == ["a"])
+        #expect(station.sentFiles == [])
+    }
+
+    @Test("does not begin to tidy up when it is to end")
+    func noTidying() async throws {
+        let station = try Station(files: ["a": "1"])
+        let (asked, isTold) = (SharedCount(), SharedCount())
+        let receiver = try station.listenReluctantly(asked: asked, isTold: isTold)
+        var settings = StationSettings.patientAtEnd
+        settings.sentLimits = SentLimits(bytes: 0)
+        _ = try await station.loop(to: receiver.port, settings: settings, onceStopped: isTold.add) { _ in
+            try await waitUntil { asked.value == 1 }
+        }
+        #expect(station.sentFiles == ["a", "a.sha256"])
+    }
+
     @Test("ends with an error if its folder is taken away")
     func folderGone() async throws {
         let station = try Station(files: ["a": "1"])
@@ -333,14 +397,6 @@ struct StationLoopTests {
         }
         #expect(outcome.failure?.message == "\(station.folder("data")) not a valid directory")
     }
-}
-
-private final class SharedCount: Sendable {
-    private let count = Mutex(0)
-
-    var value: Int { count.withLock { $0 } }
-
-    func add() { count.withLock { $0 += 1 } }
 }
 
 @Suite("A program that stays", .timeLimit(.minutes(2)))
@@ -366,65 +422,17 @@ struct StayingProgramTests {
         #expect(outcome.errors == "")
     }
 
-    /// Answers nothing before it is told to; `asked` counts requests.
-    private func reluctant(
-        _ station: Station, asked: SharedCount, isTold: SharedCount
-    ) throws -> ScriptedReceiver {
-        let answers = station.answers
-        return try station.listen { connection in
-            while true {
-                let request = try connection.nextRequest()
-                asked.add()
-                while isTold.value == 0 { usleep(1000) }
-                try connection.send(try answers.receipt(for: request))
-            }
-        }
-    }
-
     @Test("is ended by a second signal, whatever it waits for")
     func secondSignal() async throws {
         let station = try Station(files: ["a": "1"])
         let (asked, isTold) = (SharedCount(), SharedCount())
-        let receiver = try reluctant(station, asked: asked, isTold: isTold)
+        let receiver = try station.listenReluctantly(asked: asked, isTold: isTold)
         defer { isTold.add() }
         let program = try start(station, ["--watch"], to: receiver.port)
         try await waitUntil { asked.value == 1 }
         program.send(signal: SIGINT)
         program.send(signal: SIGTERM)
         #expect(try await program.outcome().exitCode == 128 + SIGTERM)
-    }
-
-    @Test("does not wait for others to leave the sent files alone when it is to end")
-    func lockedSentFolder() async throws {
-        let station = try Station(files: ["a": "1"])
-        let (asked, isTold) = (SharedCount(), SharedCount())
-        let receiver = try reluctant(station, asked: asked, isTold: isTold)
-        let program = try start(station, ["--watch"], to: receiver.port)
-        try await waitUntil { asked.value == 1 }
-        // Not to be let go before the program's end.
-        let lock = try Folder(opening: station.folder("sent_files")).lock()
-        isTold.add()
-        try station.write("2", to: "b")
-        program.send(signal: SIGTERM)
-        let outcome = try await program.outcome()
-        withExtendedLifetime(lock) {}
-        #expect(outcome.exitCode == 0)
-        #expect(outcome.errors.hasPrefix("a could not be sent: the receiver has it, but it could not be moved: "))
-        #expect(station.waitingFiles == ["a", "b"])
-        #expect(station.sentFiles == [])
-    }
-
-    @Test("does not begin to tidy up when it is to end")
-    func noTidying() async throws {
-        let station = try Station(files: ["a": "1"])
-        let (asked, isTold) = (SharedCount(), SharedCount())
-        let receiver = try reluctant(station, asked: asked, isTold: isTold)
-        let program = try start(station, ["--watch", "--keep-sent-space", "0"], to: receiver.port)
-        try await waitUntil { asked.value == 1 }
-        program.send(signal: SIGTERM)
-        isTold.add()
-        #expect(try await program.outcome().exitCode == 0)
-        #expect(station.sentFiles == ["a", "a.sha256"])
     }
 
     @Test("keeps a second one from the folder, unless that waits")
