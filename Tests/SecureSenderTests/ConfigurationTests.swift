@@ -53,7 +53,7 @@ struct ConfigurationFileTests {
     @Test(
         "with a value of another type is refused",
         arguments: [
-            "true", "1.5", "[3500]", "{ a = 1 }", "2026-05-16", "10:15:00", "2026-05-16T10:15:00Z",
+            "true", "1.5", "[3500]",
         ])
     func wrongType(value: String) throws {
         let failure = try failure(Array("\nport = \(value)".utf8))
@@ -84,7 +84,7 @@ struct ConfigurationFileTests {
     @Test(
         "with a table is refused with the line, and so is what begins like one",
         arguments: [
-            "[server]\nport = 1", "[[servers]]", "[", "[[", "[[[a]]]", "[.]", "[# list", " \t[", "\u{a0}[", "[]",
+            "[server]\nport = 1", "[[servers]]", "[", "[[", "[[[a]]]", "[.]", "[# list", " \t[", "[]",
             "[[]]",
             "[a.]", "exclude =\n[", "exclude = [\n[",
         ])
@@ -96,6 +96,27 @@ struct ConfigurationFileTests {
             #expect(failure.reason == "line \(lines) begins with a bracket")
             #expect(failure.hint?.hasPrefix("settings have no [sections]") == true)
         }
+    }
+
+    @Test(
+        "with what no setting takes is refused with the line",
+        arguments: [
+            ("{ a = 1 }", "has '{' outside of quotes"), ("[}", "has '}' outside of quotes"),
+            ("10:15:00", "has ':' outside of quotes"), ("2026-05-16", "has a date outside of quotes"),
+            ("2026-05-2e 7", "has a date outside of quotes"), ("[\u{85}", "has a character outside of quotes"),
+            ("[\u{b}", "has '\\u{b}' outside of quotes"), ("\"\"\"a\"\"\"", "has three quotes in a row"),
+            ("'''a'''", "has three quotes in a row"), ("'a' 'b\\' {", "has '{' outside of quotes"),
+        ])
+    func notPlain(value: String, words: String) throws {
+        let failure = try failure(Array("# {2026-05-16}\nport = \(value)\n".utf8))
+        #expect(failure.message == "lab.toml cannot be used")
+        #expect(failure.reason == "line 2 \(words)")
+    }
+
+    @Test("takes in quotes and comments what it does not take outside of them")
+    func quoted() throws {
+        let text = "\u{feff}# it's {2026-05-16}\ndir = \"a\\\"{}é\" # \"\ninclude = ['\\', '1-2:{}', \"é\"]\r\n"
+        #expect(try parse(text).map(\.values) == [["a\"{}é"], ["\\", "1-2:{}", "é"]])
     }
 
     @Test("says a value's type as people do", arguments: [("[3500]", "an array"), ("1.5", "a floating-point number")])

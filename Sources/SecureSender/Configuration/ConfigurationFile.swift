@@ -9,8 +9,8 @@ struct ConfigurationFile: Hashable, Sendable {
     let settings: [GivenSetting]
 
     static let name = "secure-sender.toml"
-    /// More than anybody writes.
-    private static let mostBytes = 64 << 10
+    /// More than anybody writes, and less than what makes toml++ overflow its stack: a name of 30,000 parts.
+    private static let mostBytes = 16 << 10
 
     /// `nil` if there is none. `chosen`: the file that has to be there.
     static func find(chosen: String?) throws(CommandFailure) -> ConfigurationFile? {
@@ -53,11 +53,12 @@ struct ConfigurationFile: Hashable, Sendable {
             throw Self.unusable(path, "it is not text in UTF-8", hint: "write it anew with a text editor")
         }
         let lines = KeyLines(text)
-        // Before it is parsed: a header that is none, such as a lone bracket, makes toml++ 3.4 abort.
-        if let line = lines.header {
+        do throws(PlainTOML.Doubt) { try PlainTOML.check(text) } catch {
             throw Self.unusable(
-                path, "line \(line) begins with a bracket",
-                hint: "settings have no [sections], and a list begins behind its name: exclude = [\"*.tmp\"]")
+                path, CommandOutput.oneLine("line \(error.line) \(error.words)"),
+                hint:
+                    "settings have no [sections], {tables} and dates: a line is  name = value  with text in quotes, such as  sent-dir = \"/data/sent\""
+            )
         }
         let table: TOMLTable
         do { table = try TOMLTable(string: text) } catch let error as TOMLParseError {
@@ -94,16 +95,11 @@ struct ConfigurationFile: Hashable, Sendable {
 /// In which line a key stands: TOMLKit does not tell. Settings have no tables, so it is where a line begins with it.
 private struct KeyLines {
     private var lines: [String: Int] = [:]
-    /// The first that begins as a table's header.
-    private(set) var header: Int?
 
     init(_ text: String) {
         // By bytes: to Swift, CR LF is one character.
         let split = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in split.enumerated() {
-            // Behind any blank, or a byte order mark.
-            let first = line.first { (0x21...0x7e).contains($0) }
-            if header == nil, first == UInt8(ascii: "[") { header = index + 1 }
             let name = line.prefix { !"=.]".utf8.contains($0) }.filter { !" \t\"'[".utf8.contains($0) }
             let key = String(decoding: name, as: UTF8.self)
             if !key.isEmpty, lines[key] == nil { lines[key] = index + 1 }
