@@ -73,6 +73,9 @@ enum Dialer {
         // grow old there (tcp(7)).
         descriptor.setOption(IPPROTO_TCP, TCP_NOTSENT_LOWAT, 128 << 10)
         probeSilence(of: descriptor)
+        // What is lost again and again is sent again at least so often, and not after twice as long each time, up to two
+        // minutes: by then the receiver has lost its patience. In milliseconds; from Linux 6.15 on (TCP_RTO_MAX_MS).
+        descriptor.setOption(IPPROTO_TCP, 44, 5000)
         return descriptor
     }
 
