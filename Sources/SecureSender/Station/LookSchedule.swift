@@ -20,7 +20,7 @@ struct LookSchedule {
 
     /// Two looks are no closer than that.
     static let shortestInterval: Duration = .seconds(1)
-    /// For files that were refused, or are still being written where nobody tells of their end.
+    /// For files that were refused, until it grows.
     static let retryInterval: Duration = .seconds(30)
     /// After the first look at which nothing could be sent, doubled by each further one.
     static let defaultBackOff: ClosedRange<Duration> = .seconds(5) ... .seconds(300)
@@ -52,12 +52,10 @@ struct LookSchedule {
             // Where a look takes longer than that, the next one does not wait.
             let time = max(start + interval, now)
             return Next(earliest: time, latest: time)
-        case .allSent:
+        case .allSent, .someWait:
+            // A log that stays open all day, or a name that nobody can store, must not hold up what appears beside it.
             failures = 0
             return Next(earliest: max(start + Self.shortestInterval, now), latest: now + interval)
-        case .someWait:
-            failures = 0
-            return Next(earliest: now + min(Self.retryInterval, interval), latest: now + interval)
         case .allWait:
             // What was refused is sent again at each look.
             let pause = max(min(Self.retryInterval, interval), grown(from: Self.retryInterval))
