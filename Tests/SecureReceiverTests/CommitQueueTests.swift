@@ -62,11 +62,23 @@ struct CommitQueueTests {
     @Test("lets go of what a piece of work held when that is done, though its thread goes on with the next")
     func letsGo() async throws {
         let commits = CommitQueue(threads: 1)
+        // On the thread for readings, so that there is one for all else.
+        let (reads, hasRead) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        commits.submit(for: busy, path: nil) { mayRead in
+            guard mayRead else { return .hasToRead }
+            reads.signal()
+            hasRead.wait()
+            return .done
+        }
+        try await blocking { reads.wait() }
         let isLetGo = Atomic(false)
         let wasLetGo = Atomic(false)
         let goOn = DispatchSemaphore(value: 0)
         submit(holding: Resource { isLetGo.store(true, ordering: .relaxed) }, to: commits) { goOn.wait() }
-        commits.run(for: other) { wasLetGo.store(isLetGo.load(ordering: .relaxed), ordering: .relaxed) }
+        commits.run(for: other) {
+            wasLetGo.store(isLetGo.load(ordering: .relaxed), ordering: .relaxed)
+            hasRead.signal()
+        }
         goOn.signal()
         try await commits.stop()
         let before = wasLetGo.load(ordering: .relaxed)

@@ -153,6 +153,18 @@ struct MoveRecoveryTests {
         #expect(fixture.waitingFiles == ["sub/a"])
     }
 
+    @Test("puts back an original that somebody has gone on to write to, who had it open")
+    func writtenWhileHidden() throws {
+        try writeReceipt()
+        try fixture.write("content", to: "sent/sub/a~2")
+        hide()
+        try fixture.write("content, and more", to: "data/sub/.a.moved")
+        try fixture.sentFiles.recover()
+        #expect(fixture.waitingFiles == ["sub/a"])
+        #expect(try fixture.text("data/sub/a") == "content, and more")
+        #expect(fixture.sentFileNames == ["sub/a~2", "sub/a~2.sha256"])
+    }
+
     @Test("leaves an original that has changed since")
     func changed() throws {
         try writeReceipt()

@@ -70,13 +70,12 @@ struct MoveNote {
         let to = try? root.folder(parents)
         try? to?.remove(NamelessFile.temporaryName(for: entry.name))
         for name in [path.name, Self.hiddenName(for: path.name)] {
-            guard let original = try from.status(of: name), original.isRegularFile,
-                Fingerprint(original).modified == entry.modified
-            else { continue }
-            guard let to, try isComplete(entry.name, in: to, digest: digest),
+            guard let original = try from.status(of: name), original.isRegularFile else { continue }
+            guard Fingerprint(original).modified == entry.modified, let to,
+                try isComplete(entry.name, in: to, digest: digest),
                 try digestOfFile(name, in: from) == digest
             else {
-                // The copy is not whole, or the original has changed since: this stays, and is sent again.
+                // The copy is not whole, or the original has changed since, or another has its name: this stays, and is sent.
                 if name != path.name {
                     try SentFiles(source: source, root: root).putBack(name, of: from, to: from, as: path.name)
                 }
