@@ -158,18 +158,28 @@ struct PartialTests {
 
     @Test("gives way to what its sender has of the path now, and the one that waited longest to the 65th")
     func givesWay() throws {
-        let lab = try StoreFixture()
-        for number in 0..<200 {
-            _ = try lab.store.partials.create(try UploadStore.announced(Array("\(number)".utf8), "a"))
+        let now = Mutex<Int64>(1_800_000_000)
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder("received_files"), withIntermediateDirectories: false)
+        // Seconds: who waited longest is known to one of them.
+        let store = try UploadStore(
+            opening: folder("received_files"), clock: { now.withLock { $0 } }, observe: { _ in })
+        func create(_ content: [UInt8], _ path: String, pi: String = "pi-01") throws -> AnnouncedFile {
+            now.withLock { $0 += 1 }
+            let file = try UploadStore.announced(content, path, pi: pi)
+            _ = try store.partials.create(file)
+            return file
         }
-        #expect(lab.notes.count == 2)
-        let files = try (0..<64).map { try UploadStore.announced(Self.content, "\($0)") }
-        for file in files { _ = try lab.store.partials.create(file) }
-        #expect(lab.notes.count == 2 * 64)
-        #expect(try lab.store.offset(of: files[0]) == 0)
-        let other = try UploadStore.announced(Self.content, "a", pi: "pi-02")
-        _ = try lab.store.partials.create(other)
-        #expect(lab.notes.count == 2 * 65)
+        func count() -> Int { folder.files(below: "received_files/.receiver/partials").count }
+        let last = try (0..<200).map { try create(Array("\($0)".utf8), "a") }.last
+        #expect(count() == 2)
+        #expect(try store.offset(of: try #require(last)) == 0)
+        let files = try (0..<65).map { try create(Self.content, "\($0)") }
+        #expect(count() == 2 * 64)
+        let kept = try files.map { try store.offset(of: $0) != nil }
+        #expect(kept == [false] + Array(repeating: true, count: 64))
+        _ = try create(Self.content, "a", pi: "pi-02")
+        #expect(count() == 2 * 65)
     }
 
     @Test("of another Pi is unknown, and so is one that was never announced")
