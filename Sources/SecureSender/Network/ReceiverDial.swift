@@ -132,7 +132,7 @@ extension PiIdentity {
     func words(for time: VerificationTime) -> String {
         switch time {
         case .systemClock: "the time of the system clock"
-        case .exactly(let time): HTTPDate.format(time)
+        case .exactly(let time): "\(HTTPDate.format(time)), by this Pi's clock; if that is wrong, set it"
         case .notBefore(let time):
             // A run takes no days.
             time - made < 86_400
