@@ -14,13 +14,11 @@ struct OwnIdentityTests {
     private func run(
         _ way: [String], _ station: Station, _ folder: String, _ options: [String] = []
     ) async throws -> Program.Outcome {
-        let isCheck = way == ["check"]
-        return try await Program.run(
-            "secure-sender",
-            (isCheck ? way : []) + ["127.0.0.1", folder] + (isCheck ? [] : way + ["--quiet-time", "0s"])
-                + ["--port", "\(TestPort.closed)", "--identity", station.folder("identity")]
-                + ["--sent-dir", station.folder(".sent")] + options,
-            in: station.folder.path)
+        var arguments = ["127.0.0.1", folder]
+        if way == ["check"] { arguments = way + arguments } else { arguments += way + ["--quiet-time", "0s"] }
+        arguments += ["--port", "\(TestPort.closed)", "--identity", station.folder("identity")]
+        arguments += ["--sent-dir", station.folder(".sent")]
+        return try await Program.run("secure-sender", arguments + options, in: station.folder.path)
     }
 
     private func expectRefused(_ outcome: Program.Outcome, _ folder: String, _ file: String) {
