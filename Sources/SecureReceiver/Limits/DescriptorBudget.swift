@@ -15,8 +15,8 @@ struct DescriptorBudget: Hashable, Sendable {
     /// Three of its own (epoll(7), eventfd(2), timerfd(2)), and what it reads or looks at for a moment.
     static let ofEventLoop = 4
 
-    /// One Pi alone has half of them. Of 5,000 small files 32 at a time take a third of the commits in ext4's journal that 8 at a
-    /// time do, at the same processor time.
+    /// One Pi alone has half of them. The more syncs wait at the same time, the more of them one commit of the file system's
+    /// journal ends.
     private static let mostSyncThreads = 64
     /// Ten thousand connections take some 500 MB.
     private static let mostConnections = 10_000
