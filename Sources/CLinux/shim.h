@@ -120,6 +120,11 @@ static inline int linux_watch_add(int watch, int folder) {
         watch, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
 }
 
+// Adds a folder, by its path: names that are taken out of it, and its own move.
+static inline int linux_watch_departures(int watch, const char *path) {
+    return inotify_add_watch(watch, path, IN_DELETE | IN_MOVED_FROM | IN_MOVE_SELF | IN_ONLYDIR);
+}
+
 static int linux_stop_event = -1;
 
 // Calls alone that are safe in a handler (signal-safety(7)).

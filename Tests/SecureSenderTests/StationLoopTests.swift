@@ -385,14 +385,55 @@ struct StationLoopTests {
         #expect(station.sentFiles == ["a", "a.sha256"])
     }
 
-    @Test("ends with an error if its folder is taken away")
-    func folderGone() async throws {
+    // No full look comes within this suite's time limit.
+    @Test("ends with an error as soon as its folder is no longer in its place", arguments: Removal.allCases)
+    func folderGone(removal: Removal) async throws {
         let station = try Station(files: ["a": "1"])
         let receiver = try station.listenHonestly()
         let outcome = try await station.loop(to: receiver.port) { events in
             try await waitUntil { station.sentFiles.contains("a") }
+            removal.happen(to: station)
+            try await waitUntil { events().contains(.notice("ended")) }
+        }
+        removal.undo(on: station)
+        let folder = station.folder(removal == .ofSentFiles ? "sent_files" : "data")
+        #expect(outcome.failure?.message == "\(folder) not a valid directory")
+        #expect(outcome.failure?.exitCode == .noInput)
+    }
+
+    enum Removal: CaseIterable {
+        case altogether, withAnotherInItsPlace, byRenaming, ofSentFiles, withTheFolderAboveIt
+
+        fileprivate func happen(to station: Station) {
+            let data = station.folder("data")
+            switch self {
+            case .altogether: rmdir(data)
+            case .withAnotherInItsPlace:
+                rmdir(data)
+                mkdir(data, 0o755)
+            case .byRenaming: rename(data, station.folder("moved"))
+            case .ofSentFiles: rename(station.folder("sent_files"), station.folder("moved"))
+            case .withTheFolderAboveIt: rename(station.folder.path, "\(station.folder.path)-moved")
+            }
+        }
+
+        /// So that it can be cleaned up.
+        fileprivate func undo(on station: Station) {
+            if self == .withTheFolderAboveIt { rename("\(station.folder.path)-moved", station.folder.path) }
+        }
+    }
+
+    @Test("does so too while it waits for a receiver that is away")
+    func folderGoneMeanwhile() async throws {
+        let station = try Station(files: ["a": "1"])
+        var settings = StationSettings.quick
+        settings.sender = .impatient
+        // A port on which nothing listens.
+        let outcome = try await station.loop(
+            to: 1, backOff: .seconds(1000) ... .seconds(1000), settings: settings
+        ) { events in
+            try await waitUntil { events().contains { if case .failed = $0 { true } else { false } } }
             rename(station.folder("data"), station.folder("moved"))
-            mkdir(station.folder("data"), 0o755)
             try await waitUntil { events().contains(.notice("ended")) }
         }
         #expect(outcome.failure?.message == "\(station.folder("data")) not a valid directory")

@@ -9,6 +9,7 @@ final class StationLoop {
     private let identityFolder: IdentityFolder
     private let stop: StopSignal
     private let watch: FolderWatch?
+    private let places: PlaceWatch?
     private var schedule: LookSchedule
     private let report: (SendEvent) -> Void
     private var identityVersion: [Fingerprint?]
@@ -27,6 +28,7 @@ final class StationLoop {
         self.stop = stop
         self.watch = watch
         self.report = report
+        places = PlaceWatch(of: [sender.place.source, sender.place.sentFolder])
         schedule = LookSchedule(interval: interval, isPlain: watch == nil, backOff: backOff)
         identityVersion = identityFolder.version
     }
@@ -35,16 +37,16 @@ final class StationLoop {
     func run() throws(CommandFailure) {
         while !stop.isWanted {
             let start = Uptime.now
-            try checkFolders()
-            renewIdentity()
             // What comes from now on is for the next look.
             _ = watch?.takeChanges()
+            try checkFolders()
+            renewIdentity()
             let result = look()
             tellOfMissingWatches()
             tidyUp()
             let next = schedule.next(after: result, begun: start, at: .now)
-            stop.wait(until: next.earliest)
-            waitForChanges(until: next.latest)
+            try wait(until: next.earliest)
+            try wait(until: next.latest, orChangesIn: watch)
         }
     }
 
@@ -77,16 +79,19 @@ final class StationLoop {
             ))
     }
 
-    private func waitForChanges(until time: Uptime) {
+    private func wait(until time: Uptime, orChangesIn watch: FolderWatch? = nil) throws(CommandFailure) {
         while !stop.isWanted, Uptime.now < time {
             if let watch, watch.takeChanges() { return }
-            stop.wait(until: time, or: watch?.descriptor)
+            if let places, places.takeChanges() { try checkFolders() }
+            stop.poll(watch?.descriptor, for: Int16(POLLIN), or: places?.descriptor, until: time)
         }
     }
 
     private func checkFolders() throws(CommandFailure) {
         for folder in [sender.place.source, sender.place.sentFolder] where !folder.isInPlace {
-            throw .notADirectory(folder.path, reason: "it was removed, or another one is in its place")
+            throw .notADirectory(
+                folder.path, reason: "it was removed, or another one is in its place",
+                hint: "what is there now may be another disk: start secure-sender again when it is the right one")
         }
     }
 
