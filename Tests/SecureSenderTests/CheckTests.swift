@@ -55,6 +55,17 @@ struct CheckTests {
         #expect(outcome.steps == steps.map { "ok \($0.rawValue)" })
     }
 
+    @Test("counts the files that a run would send with the same patterns, wherever these are set")
+    func patterns() async throws {
+        let station = try Station(files: ["a.csv": "1", "b.csv": "2", "c.tmp": "3"])
+        let receiver = try listen(station)
+        let typed = try await station.check(receiver.port, [station.folder("data"), "--include", "*.csv"])
+        #expect(typed.output.contains("data: 2 files\n"), "\(typed.errors)")
+        try station.folder.write(Array("exclude = [\"*.tmp\", \"b*\"]".utf8), to: "secure-sender.toml")
+        let set = try await station.check(receiver.port, [station.folder("data")])
+        #expect(set.output.contains("data: 1 file\n"), "\(set.errors)")
+    }
+
     @Test("takes a receiver that does not know the question for one that accepts the signature")
     func earlierReceiver() async throws {
         let station = try Station()

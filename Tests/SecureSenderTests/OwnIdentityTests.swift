@@ -69,6 +69,8 @@ struct OwnIdentityTests {
         let outcome = try await run(["--dry-run"], station, ".", ["--exclude", "identity"])
         #expect(outcome.output.contains("\n  data/a  1 byte\n1 file, 1 byte\n"), "\(outcome.errors)")
         #expect(outcome.exitCode == 0)
+        let check = try await run(["check"], station, ".", ["--exclude", "identity"])
+        #expect(check.output.contains("ok       folder         .: 1 file\n"), "\(check.errors)")
         rename(station.folder("identity"), station.folder("data/.identity"))
         let hidden = try await Program.run(
             "secure-sender",

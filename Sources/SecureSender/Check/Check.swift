@@ -11,6 +11,7 @@ struct Check {
     let port: UInt16
     let folder: String?
     let sentFolder: String?
+    var selection = FileSelection()
     let identityFolder: String?
     var settings = SenderSettings()
     let report: (CheckFinding) throws(CommandFailure) -> Void
@@ -117,7 +118,7 @@ extension Check {
         if let obstacle = FolderExit(of: source).obstacle {
             throw .immovable(.init(path: source.path, obstacle: obstacle))
         }
-        return try FileScan(of: source, leavingOut: target, keeping: identity)
+        return try FileScan(of: source, leavingOut: target, keeping: identity, selection: selection)
     }
 }
 

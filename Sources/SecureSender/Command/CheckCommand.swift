@@ -3,7 +3,7 @@ import CommandSupport
 
 struct CheckCommand: ConfigurableCommand {
     static let name = "check"
-    static let settings = Setting.ofConnection
+    static let settings = Setting.ofCheck
 
     static let configuration = CommandConfiguration(
         commandName: name,
@@ -37,6 +37,9 @@ struct CheckCommand: ConfigurableCommand {
     @OptionGroup(title: "Where things are")
     var places: PlaceOptions
 
+    @OptionGroup(title: "What is sent")
+    var selection: SelectionOptions
+
     @OptionGroup var configurationFile: ConfigurationOption
 
     @Flag(help: "Say everything in JSON, an event a line, for programs.")
@@ -47,7 +50,8 @@ struct CheckCommand: ConfigurableCommand {
         let report = json ? JSONReport() : nil
         var warnings = 0
         let check = Check(
-            address: ip, port: places.port, folder: dir, sentFolder: places.sentDir, identityFolder: places.identity
+            address: ip, port: places.port, folder: dir, sentFolder: places.sentDir, selection: selection.selection,
+            identityFolder: places.identity
         ) { (finding) throws(CommandFailure) in
             if finding.outcome == .warning { warnings += 1 }
             if let report { report(finding) } else { try TextCheckReport.say(finding) }

@@ -16,7 +16,7 @@ extension SecureSenderCommand {
         if let obstacle = FolderExit(of: source).obstacle {
             throw .immovable(.init(path: source.path, obstacle: obstacle))
         }
-        if selection.dryRun { return try list(source, identity) }
+        if dryRun { return try list(source, identity) }
         guard let lock = lock(source, report) else { return .success }
         defer { withExtendedLifetime(lock) {} }
         let place = FolderSender.Place(

@@ -47,6 +47,9 @@ struct SecureSenderCommand: ConfigurableCommand {
     @OptionGroup(title: "What is sent")
     var selection: SelectionOptions
 
+    @Flag(help: "Say what would be sent, what would be left and why, and what --keep-sent would remove; do nothing.")
+    var dryRun = false
+
     @OptionGroup(title: "When it is sent")
     var station: StationOptions
 

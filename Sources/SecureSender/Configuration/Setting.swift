@@ -54,7 +54,9 @@ struct Setting: Hashable, Sendable {
     static let forOneRun: Set<String> = ["config", "dry-run", "help"]
 
     /// Those that a check needs too.
-    static let ofConnection = all.filter { ["ip", "dir", "port", "identity", "sent-dir", "json"].contains($0.name) }
+    static let ofCheck = all.filter {
+        ["ip", "dir", "port", "identity", "sent-dir", "include", "exclude", "json"].contains($0.name)
+    }
 
     /// What says another thing about the same: a later source's replaces an earlier one's.
     var rival: String? {

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The options for what is sent.
+/// The options for what is sent, of a run and of its check.
 struct SelectionOptions: ParsableArguments {
     @Option(
         name: .customLong("include"),
@@ -15,9 +15,6 @@ struct SelectionOptions: ParsableArguments {
             "Leave out files and folders whose name, or path below the folder, matches this pattern, also of those included. May be given several times.",
             valueName: "pattern"))
     var excluded: [String] = []
-
-    @Flag(help: "Say what would be sent, what would be left and why, and what --keep-sent would remove; do nothing.")
-    var dryRun = false
 
     func validate() throws {
         guard !(included + excluded).contains("") else {
