@@ -279,20 +279,27 @@ struct StationLoopTests {
             try await waitUntil { station.sentFiles.contains("a") }
             let secret = try station.folder.read("identity/secret.py")
             try station.folder.write(Array("secret=".utf8), to: "identity/secret.py")
-            try await waitUntil {
-                events().contains {
-                    if case .warning(let text) = $0 {
-                        text.hasPrefix("The changed identity cannot be used")
-                    } else {
-                        false
-                    }
-                }
+            try await waitUntil { warnings(in: events()).count == 1 }
+            for name in ["b", "c", "d"] {
+                try station.write("2", to: name)
+                try await waitUntil { station.sentFiles.contains(name) }
             }
-            try station.write("2", to: "b")
-            try await waitUntil { station.sentFiles.contains("b") }
+            #expect(warnings(in: events()).count == 1, "told once, not at every look")
             try station.folder.write(secret, to: "identity/secret.py")
+            rename(station.folder("identity/pi.pem"), station.folder("identity/away.pem"))
+            try await waitUntil { warnings(in: events()).count == 2 }
+            rename(station.folder("identity/away.pem"), station.folder("identity/pi.pem"))
         }
         #expect(outcome.failures == [])
+        let told = warnings(in: outcome.events)
+        #expect(
+            told.allSatisfy { $0.hasPrefix("The changed identity cannot be used, the one from before still counts: ") })
+        #expect(told.first?.contains("secret.py has no line secret=") == true)
+        #expect(told.last?.contains("pi.pem: No such file or directory") == true)
+    }
+
+    private func warnings(in events: [SendEvent]) -> [String] {
+        events.compactMap { if case .warning(let text) = $0 { text } else { nil } }
     }
 
     @Test("waits for the answers that it is owed when it is to end, begins nothing more, and moves what was stored")

@@ -13,6 +13,8 @@ final class StationLoop {
     private var schedule: LookSchedule
     private let report: (SendEvent) -> Void
     private var identityVersion: [Fingerprint?]
+    /// What was told of an identity that cannot be used, until it can.
+    private var identityFailure: CommandFailure?
     private var hasToldMissingWatches = false
     /// The whole folder of sent files is read for it.
     private var nextTidying = Uptime.now
@@ -98,11 +100,16 @@ final class StationLoop {
     /// A renewed certificate counts from the next connection on. While its files are being exchanged the old one does.
     private func renewIdentity() {
         let version = identityFolder.version
-        guard version != identityVersion else { return }
+        guard version != identityVersion else {
+            identityFailure = nil
+            return
+        }
         do throws(CommandFailure) {
             sender.identity = try PiIdentity(readingFrom: identityFolder)
-            identityVersion = version
+            (identityVersion, identityFailure) = (version, nil)
         } catch {
+            guard error != identityFailure else { return }
+            identityFailure = error
             report(.warning("The changed identity cannot be used, the one from before still counts: \(error)"))
         }
     }
