@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 
 struct ProvisionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,6 +21,7 @@ struct ProvisionCommand: ParsableCommand {
               $ tar xzf pi-01.tar.gz && cd pi-01
               $ secure-sender <address of the server> <folder of the station's files>
             """,
+        version: programVersion,
         subcommands: [
             InitCommand.self, NewPiCommand.self, RevokeCommand.self, RestoreCommand.self, RotateCommand.self,
             ListCommand.self, CheckCommand.self, ImportCommand.self, RenewCommand.self, BundleCommand.self,

@@ -25,6 +25,7 @@ struct SecureReceiver: AsyncParsableCommand {
             SIGTERM or Ctrl-C ends what is under way, then stops; a second one does not wait. SIGHUP reads \
             the certificates and ids.txt again, which also happens by itself when they change.
             """,
+        version: programVersion,
         subcommands: [Verify.self])
 
     // Not optional in truth: `verify` does without.

@@ -1,3 +1,4 @@
+import CommandSupport
 import Files
 import Foundation
 import TestSupport
@@ -31,6 +32,14 @@ struct ProgramTests {
         #expect(again.exitCode == 73)
         #expect(again.output == "")
         #expect(again.errors.hasPrefix("north exists already: see ids.txt, pis/north, pis/north.tar.gz\n  hint: "))
+    }
+
+    @Test("says its version, and makes nothing for that")
+    func version() async throws {
+        let outcome = try await run("--version")
+        #expect(outcome.output == "\(programVersion)\n")
+        #expect(outcome.exitCode == 0)
+        #expect(lab.folder.files() == [])
     }
 
     @Test("never prints a secret, neither when it succeeds nor when it fails")

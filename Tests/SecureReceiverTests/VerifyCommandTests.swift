@@ -1,3 +1,4 @@
+import CommandSupport
 import Foundation
 import TestSupport
 import Testing
@@ -87,5 +88,12 @@ struct VerifyCommandTests {
         let outcome = try await Program.run("secure-receiver", [])
         #expect(outcome.exitCode == 64)
         #expect(outcome.errors.hasPrefix("Error: Missing expected argument '--cert <file>'"))
+    }
+
+    @Test("has the version that the receiver has", arguments: [["--version"], ["verify", "--version"]])
+    func version(arguments: [String]) async throws {
+        let outcome = try await Program.run("secure-receiver", arguments)
+        #expect(outcome.output == "\(programVersion)\n")
+        #expect(outcome.exitCode == 0)
     }
 }

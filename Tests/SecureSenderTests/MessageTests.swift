@@ -1,4 +1,5 @@
 import CertificateAuthority
+import CommandSupport
 import Foundation
 import OpenSSL
 import TestSupport
@@ -28,6 +29,13 @@ struct MessageTests {
         let outcome = try await Program.run("secure-sender", arguments)
         #expect(outcome.exitCode == 64)
         #expect(outcome.errors.contains("Usage: secure-sender"))
+    }
+
+    @Test("the version, of a check too", arguments: [["--version"], ["check", "--version"]])
+    func version(arguments: [String]) async throws {
+        let outcome = try await Program.run("secure-sender", arguments)
+        #expect(outcome.output == "\(programVersion)\n")
+        #expect(outcome.exitCode == 0)
     }
 
     @Test("<dir> not a valid directory, exit 66")

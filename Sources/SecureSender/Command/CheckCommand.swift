@@ -26,7 +26,8 @@ struct CheckCommand: ConfigurableCommand {
               All is well.
 
             The exit status is that of a run which fails at that step; a warning is no failure.
-            """)
+            """,
+        version: programVersion)
 
     @Argument(help: "The receiver: an IPv4 or IPv6 address, or a host name.")
     var ip: String?

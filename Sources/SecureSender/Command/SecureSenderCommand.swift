@@ -32,6 +32,7 @@ struct SecureSenderCommand: ConfigurableCommand {
               66  no such folder                     77  authentication failed
               69  receiver not reached               78  no identity, or settings
             """,
+        version: programVersion,
         subcommands: [CheckCommand.self])
 
     // Optional, so that their lack gives our own message.

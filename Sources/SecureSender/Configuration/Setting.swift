@@ -51,7 +51,7 @@ struct Setting: Hashable, Sendable {
     ]
 
     /// Options that are typed: in a file they would be forgotten.
-    static let forOneRun: Set<String> = ["config", "dry-run", "help"]
+    static let forOneRun: Set<String> = ["config", "dry-run", "help", "version"]
 
     /// Those that a check needs too.
     static let ofCheck = all.filter {
