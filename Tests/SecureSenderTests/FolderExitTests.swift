@@ -150,17 +150,12 @@ struct FolderExitTests {
     @Test("because its disk fills up ends the run, and nothing more is sent in vain", .enabled(if: isRoot))
     func fillsUp() async throws {
         let names = (0..<20).map { "file\($0 + 10)" }
-        let station = try Station(files: Dictionary(uniqueKeysWithValues: names.map { ($0, $0) }))
+        let station = try Station(names: names)
         guard let disk = try await SmallDisk(at: station.folder("sent_files")) else { return }
         let store = Store()
-        let answers = station.answers
-        let receiver = try station.listen { connection in
-            while true {
-                let request = try connection.nextRequest()
-                store.keep(request)
-                disk.fill()
-                try connection.send(try answers.answer(to: request))
-            }
+        let receiver = try station.listen(into: store) { answers, request in
+            disk.fill()
+            return try answers.answer(to: request)
         }
         var settings = SenderSettings.quick
         (settings.requestsInFlight, settings.mostUnmoved) = (1, 1)

@@ -27,28 +27,16 @@ extension Store {
 
 @Suite("A run with large files", .timeLimit(.minutes(2)))
 struct LargeFileTests {
-    private static var settings: StationSettings {
-        var settings = StationSettings.quick
-        settings.sender.inPartsAbove = 4 << 10
-        settings.sender.partSizes = 1 << 10...1 << 10
-        return settings
-    }
-
     @Test("looks at the folder again now and then, sends what has come, and goes on with what it has begun")
     func looksAgain() async throws {
         let station = try Station()
         try station.writeLarge()
-        let answers = station.answers
         let store = Store()
-        let receiver = try station.listen { connection in
-            while true {
-                let request = try connection.nextRequest()
-                store.keep(request)
-                if store.all.count == 5 { try station.write("1", to: "small") }
-                try connection.send(try answers.answer(to: request))
-            }
+        let receiver = try station.listen(into: store) { answers, request in
+            if store.all.count == 5 { try station.write("1", to: "small") }
+            return try answers.answer(to: request)
         }
-        var settings = Self.settings
+        var settings = StationSettings.inSmallParts
         settings.lookLifetime = .milliseconds(200)
         let outcome = try await station.sendAll(to: receiver.port, settings: settings)
         #expect(outcome.status == .success)
@@ -72,7 +60,7 @@ struct LargeFileTests {
         }
         let store = Store()
         let receiver = try station.listenHonestly(into: store)
-        let outcome = try await station.sendAll(to: receiver.port, settings: Self.settings)
+        let outcome = try await station.sendAll(to: receiver.port, settings: .inSmallParts)
         #expect(outcome.status == .success)
         #expect(outcome.sent.sorted() == names + ["small"])
         let announcements = store.all.filter { $0.method != "PATCH" }.map(\.target)

@@ -11,7 +11,7 @@ struct PauseTests {
     private static let names = (0..<10).map { "file\($0 + 10)" }
 
     private func station() throws -> Station {
-        try Station(files: Dictionary(uniqueKeysWithValues: Self.names.map { ($0, $0) }))
+        try Station(names: Self.names)
     }
 
     @Test("because it stops is come back to after its pause, and takes every file")

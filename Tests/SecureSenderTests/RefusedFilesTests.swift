@@ -1,7 +1,6 @@
 import CommandSupport
 import Files
 import Foundation
-import Synchronization
 import TestSupport
 import Testing
 import UploadProtocol
@@ -38,15 +37,10 @@ struct RefusedFilesTests {
     @Test("is not read and sent again at the next look, unless it was changed")
     func nextLook() throws {
         let station = try Station(files: ["a": "1", "b": "2"])
-        let answers = station.answers
         let store = Store()
-        let receiver = try station.listen { connection in
-            while true {
-                let request = try connection.nextRequest()
-                store.keep(request)
-                let isRefused = request.target.hasSuffix("a") && request.body == [UInt8(ascii: "1")]
-                try connection.send(isRefused ? answers.problem(.pathConflict) : try answers.receipt(for: request))
-            }
+        let receiver = try station.listen(into: store) { answers, request in
+            let isRefused = request.target.hasSuffix("a") && request.body == [UInt8(ascii: "1")]
+            return isRefused ? answers.problem(.pathConflict) : try answers.receipt(for: request)
         }
         let sender = try station.sender(to: receiver.port) { _ in }
         #expect(try sender.sendAll().status == .temporaryFailure)

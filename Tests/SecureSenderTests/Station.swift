@@ -33,13 +33,16 @@ struct Station: Sendable {
         }
     }
 
+    /// With files that hold their own names.
+    init(names: [String]) throws {
+        try self.init(files: Dictionary(uniqueKeysWithValues: names.map { ($0, $0) }))
+    }
+
     var answers: Answers { Answers(identity: receiver, pi: name) }
 
     /// `age`: seconds since it was written.
     func write(_ text: String, to name: String, age: Int = 0) throws {
-        try folder.write(Array(text.utf8), to: "data/\(name)")
-        try FileManager.default.setAttributes(
-            [.modificationDate: Date(timeIntervalSinceNow: -Double(age))], ofItemAtPath: folder("data/\(name)"))
+        try folder.write(Array(text.utf8), to: "data/\(name)", modified: Date(timeIntervalSinceNow: -Double(age)))
     }
 
     var waitingFiles: [String] { folder.files(below: "data") }
@@ -61,9 +64,22 @@ struct Station: Sendable {
         try ScriptedReceiver(as: receiver, in: lab, script: script)
     }
 
-    func listenHonestly(into store: Store? = nil) throws -> ScriptedReceiver {
+    /// Answers each request, which is in `store` by then.
+    func listen(
+        into store: Store? = nil, answering answer: @escaping @Sendable (Answers, PeerRequest) throws -> [UInt8]
+    ) throws -> ScriptedReceiver {
         let answers = answers
-        return try listen { try answers.serve($0, into: store) }
+        return try listen { connection in
+            while true {
+                let request = try connection.nextRequest()
+                store?.keep(request)
+                try connection.send(try answer(answers, request))
+            }
+        }
+    }
+
+    func listenHonestly(into store: Store? = nil) throws -> ScriptedReceiver {
+        try listen(into: store) { answers, request in try answers.answer(to: request) }
     }
 }
 
@@ -181,7 +197,23 @@ extension StationSettings {
     }
 }
 
+extension StationSettings {
+    static var inSmallParts: StationSettings {
+        var settings = quick
+        settings.sender = .inSmallParts
+        return settings
+    }
+}
+
 extension SenderSettings {
+    /// Parts of 1 KiB for files above 4 KiB.
+    static var inSmallParts: SenderSettings {
+        var settings = quick
+        settings.inPartsAbove = 4 << 10
+        settings.partSizes = 1 << 10...1 << 10
+        return settings
+    }
+
     /// Short pauses, so that tests of broken connections take no time; and files in their order.
     static var quick: SenderSettings {
         var settings = SenderSettings()

@@ -28,7 +28,7 @@ struct WrongClockTests {
     @Test("is told once, and the receiver's time is used: every file arrives", arguments: [true, false])
     func corrected(isSynchronised: Bool) async throws {
         let names = (0..<20).map { "file\($0 + 10)" }
-        let station = try Station(files: Dictionary(uniqueKeysWithValues: names.map { ($0, $0) }))
+        let station = try Station(names: names)
         let answers = station.answers
         let now = Int64(Date().timeIntervalSince1970)
         let seen = Mutex<[Int64]>([])

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// A folder of a test's own, removed with all that is in it when the test lets go.
 package final class TemporaryFolder: Sendable {
@@ -17,7 +17,8 @@ package final class TemporaryFolder: Sendable {
     /// The path of `name` inside.
     package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 
-    package func write(_ bytes: some Collection<UInt8>, to name: String) throws {
+    /// `modified`: set before the file is closed, so that who watches for that finds it as it stays.
+    package func write(_ bytes: some Collection<UInt8>, to name: String, modified: Date? = nil) throws {
         let url = URL(fileURLWithPath: self(name))
         try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
         // Not by Data: a program that another test starts meanwhile would inherit the open file.
@@ -25,6 +26,7 @@ package final class TemporaryFolder: Sendable {
         guard number >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         let file = FileHandle(fileDescriptor: number, closeOnDealloc: true)
         try file.write(contentsOf: Data(bytes))
+        if let time = modified.map({ timespec($0) }) { futimens(number, [time, time]) }
         try file.close()
         waitForWriters(name)
     }
@@ -55,6 +57,13 @@ package final class TemporaryFolder: Sendable {
             return FileManager.default.fileExists(atPath: "\(root)/\(entry)", isDirectory: &isFolder)
                 && !isFolder.boolValue
         }.sorted()
+    }
+}
+
+extension timespec {
+    fileprivate init(_ date: Date) {
+        let seconds = date.timeIntervalSince1970.rounded(.down)
+        self.init(tv_sec: Int(seconds), tv_nsec: Int((date.timeIntervalSince1970 - seconds) * 1e9))
     }
 }
 

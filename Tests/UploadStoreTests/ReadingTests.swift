@@ -47,6 +47,12 @@ struct ReadingTests {
             return (signed?.receipt.result, read - before)
         }
 
+        /// Announces a file in parts, and sends so many bytes of it.
+        func begin(_ file: AnnouncedFile, upTo end: Int) throws {
+            _ = try store.partials.create(file)
+            _ = try store.send(content, of: file, upTo: end)
+        }
+
         func write(_ content: [UInt8], at offset: UInt64) throws {
             let file = try FileHandle(forUpdating: URL(fileURLWithPath: folder("received_files/pi-01/\(path)")))
             try file.seek(toOffset: offset)
@@ -135,11 +141,7 @@ struct ReadingTests {
     func isReadOnInParts() throws {
         let folder = try TemporaryFolder()
         let file = try UploadStore.announced(Self.content, Self.path)
-        do {
-            let lab = try Lab(in: folder)
-            _ = try lab.store.partials.create(file)
-            _ = try lab.store.send(Self.content, of: file, upTo: 600_000)
-        }
+        try Lab(in: folder).begin(file, upTo: 600_000)
         // As a power cut may leave it.
         let partials = folder("received_files/.receiver/partials/pi-01")
         let bytes = URL(fileURLWithPath: "\(partials)/\(PartialKey(file).id.hex)")
@@ -178,8 +180,7 @@ struct ReadingTests {
         let file = try UploadStore.announced(Self.content, Self.path)
         do {
             let lab = try Lab(in: folder)
-            _ = try lab.store.partials.create(file)
-            _ = try lab.store.send(Self.content, of: file, upTo: 600_000)
+            try lab.begin(file, upTo: 600_000)
             #expect(lab.read == 0)
         }
         let lab = try Lab(in: folder)
@@ -193,8 +194,7 @@ struct ReadingTests {
         let file = try UploadStore.announced(Self.content, Self.path)
         do {
             let lab = try Lab(in: folder)
-            _ = try lab.store.partials.create(file)
-            _ = try lab.store.send(Self.content, of: file, upTo: 1_000_000)
+            try lab.begin(file, upTo: 1_000_000)
             try lab.store.put("in the way".utf8, "\(Self.path)/b")
             for _ in 1...2 { #expect(throws: StoreError.self) { try lab.store.complete(Self.content, of: file) } }
             #expect(lab.read == 0)

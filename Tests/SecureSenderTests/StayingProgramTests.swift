@@ -1,0 +1,69 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("A program that stays", .timeLimit(.minutes(2)))
+struct StayingProgramTests {
+    private func start(_ station: Station, _ options: [String], to port: UInt16) throws -> Program {
+        try Program(
+            starting: "secure-sender",
+            [
+                "127.0.0.1", station.folder("data"), "--port", "\(port)", "--identity", station.folder("identity"),
+                "--quiet-time", "0s",
+            ] + options)
+    }
+
+    @Test("ends with 0 after SIGTERM and SIGINT", arguments: [SIGTERM, SIGINT], [["--watch"], ["--every", "1h"]])
+    func stops(signal: Int32, options: [String]) async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        let program = try start(station, options, to: receiver.port)
+        try await waitUntil { station.sentFiles == ["a", "a.sha256"] && program.output.contains("1 file sent") }
+        program.send(signal: signal)
+        let outcome = try await program.outcome()
+        #expect(outcome.exitCode == 0)
+        #expect(outcome.errors == "")
+    }
+
+    @Test("is ended by a second signal, whatever it waits for")
+    func secondSignal() async throws {
+        let station = try Station(files: ["a": "1"])
+        let (asked, isTold) = (SharedCount(), SharedCount())
+        let receiver = try station.listenReluctantly(asked: asked, isTold: isTold)
+        defer { isTold.add() }
+        let program = try start(station, ["--watch"], to: receiver.port)
+        try await waitUntil { asked.value == 1 }
+        program.send(signal: SIGINT)
+        program.send(signal: SIGTERM)
+        #expect(try await program.outcome().exitCode == 128 + SIGTERM)
+    }
+
+    @Test("keeps a second one from the folder, unless that waits")
+    func oneAtATime() async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        let first = try start(station, ["--watch"], to: receiver.port)
+        try await waitUntil { first.output.contains("1 file sent") }
+        let second = try await start(station, [], to: receiver.port).outcome()
+        #expect(second.exitCode == 0)
+        #expect(second.errors.hasPrefix("Another secure-sender is sending from "))
+        let third = try start(station, ["--wait"], to: receiver.port)
+        try await waitUntil { third.errors.hasPrefix("Waiting for another secure-sender") }
+        first.send(signal: SIGTERM)
+        _ = try await first.outcome()
+        let waited = try await third.outcome()
+        #expect(waited.exitCode == 0)
+        #expect(waited.output.hasPrefix("There is nothing to send"))
+    }
+
+    @Test(
+        "refuses options that make no sense, exit 64",
+        arguments: [
+            ["--watch", "--every", "1m"], ["--every", "0s"], ["--every", "1"], ["--look-every", "0s"],
+            ["--quiet-time", "2d"], ["--quiet-time", "-1s"], ["--every", "999999999d"],
+        ])
+    func refusals(options: [String]) async throws {
+        let outcome = try await Program.run("secure-sender", ["127.0.0.1", "data"] + options)
+        #expect(outcome.exitCode == 64)
+    }
+}
