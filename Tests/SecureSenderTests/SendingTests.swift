@@ -1,8 +1,11 @@
+import CommandSupport
 import Foundation
 import OpenSSL
 import TestSupport
 import Testing
 import UploadProtocol
+
+@testable import SecureSender
 
 @Suite("Sending a folder")
 struct SendingTests {
@@ -41,5 +44,28 @@ struct SendingTests {
         #expect(again.output == "There is nothing to send in \(station.folder("data"))\n")
         #expect(again.exitCode == 0)
         #expect(receiver.connectionCount == 1)
+    }
+
+    @Test("brings a file under each of its names, which change one another's times when they are moved")
+    func hardLinks() async throws {
+        let station = try Station(files: ["a": "1", "sub/other": "2"])
+        for name in ["b", "sub/c"] { link(station.folder("data/a"), station.folder("data/\(name)")) }
+        let receiver = try station.listenHonestly()
+        let outcome = try await station.sendAll(to: receiver.port)
+        #expect(outcome.status == .success)
+        #expect(outcome.failures == [])
+        #expect(outcome.sent.sorted() == ["a", "b", "sub/c", "sub/other"])
+        #expect(station.waitingFiles == [])
+    }
+
+    @Test("tries each name of a file of which the first one could not be sent")
+    func failedName() async throws {
+        let station = try Station(files: ["a": "1"])
+        link(station.folder("data/a"), station.folder("data/b"))
+        let store = Store()
+        let receiver = try station.listen(into: store) { answers, _ in answers.problem(.digestMismatch) }
+        let sender = try station.sender(to: receiver.port) { _ in }
+        for _ in 1...2 { _ = try sender.sendAll() }
+        #expect(Set(store.targets) == ["/v1/files/a", "/v1/files/b"])
     }
 }

@@ -18,6 +18,9 @@ struct FileScan {
     /// Those of `begun` that are still as they were; they are not among `files`.
     private(set) var begun: [BegunFile] = []
 
+    /// Further names of files that are sent under another one first: their times change when that is moved.
+    private(set) var furtherNameCount = 0
+
     /// Files and folders that should be sent and cannot be.
     var leftCount: Int { unsendable.count + unreadable.count + immovable.count }
 
@@ -29,20 +32,25 @@ struct FileScan {
     private let selection: FileSelection
     private let isSpared: (Fingerprint) -> Bool
     private let watch: FolderWatch?
+    private let isOneNameEnough: Bool
+    /// The inodes of files with several names that have come by. Those of another disk do no harm: one waits for the next look.
+    private var linkedFiles: Set<UInt64> = []
 
     /// Hidden names and symbolic links are left out, so are FIFOs and devices, the folder for sent files, and files for which
-    /// `sparing` is true. `begun`: files that are on their way already. Throws where a file of `keeping` would be sent: who
-    /// names a folder around the identity means another one, and the rest of it would be moved away too.
+    /// `sparing` is true. `begun`: files that are on their way already. `isOneNameEnough`: of a file with several (link(2)), for
+    /// this look. Throws where a file of `keeping` would be sent: who names a folder around the identity means another one, and
+    /// the rest of it would be moved away too.
     init(
         of folder: Folder, leavingOut sentFolder: Folder?, keeping identity: PiIdentity? = nil,
         quietTime: QuietTime = QuietTime(.zero), lifetime: Duration = .seconds(300),
         selection: FileSelection = FileSelection(), watch: FolderWatch? = nil, begun: [BegunFile] = [],
-        sparing isSpared: @escaping (Fingerprint) -> Bool = { _ in false }
+        isOneNameEnough: Bool = false, sparing isSpared: @escaping (Fingerprint) -> Bool = { _ in false }
     ) throws(CommandFailure) {
         self.identity = identity?.files ?? []
         self.selection = selection
         self.isSpared = isSpared
         begunBefore = begun
+        self.isOneNameEnough = isOneNameEnough
         self.watch = watch
         files = FileList(quietTime: quietTime, lifetime: lifetime)
         do throws(SystemCallError) {
@@ -93,8 +101,21 @@ struct FileScan {
                 let fingerprint = Fingerprint(status)
                 // Whatever its name: a file can have several.
                 if identity.contains(where: fingerprint.isSameFile) { identityFile = folder.path(of: name) }
-                if !isSpared(fingerprint) { add(name, of: path, fingerprint) }
+                guard !isSpared(fingerprint) else { return }
+                if status.st_nlink > 1, isOneNameEnough, isFurtherName(path + [name], fingerprint) {
+                    furtherNameCount += 1
+                } else {
+                    add(name, of: path, fingerprint)
+                }
             }
+        }
+    }
+
+    private mutating func isFurtherName(_ path: [String], _ fingerprint: Fingerprint) -> Bool {
+        if let known = begunBefore.first(where: { $0.fingerprint.isSameFile(as: fingerprint) }) {
+            known.path.segments != path
+        } else {
+            linkedFiles.count < FileList.mostHeld && !linkedFiles.insert(fingerprint.inode).inserted
         }
     }
 

@@ -25,6 +25,8 @@ final class FolderSender {
     /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
     private var begun = BegunFiles()
+    /// Whether the last look sent nothing while some files had further names: the one it tried may be what is wrong.
+    private var takesAllNames = false
     /// Whether the last run ended because files could not be moved.
     private var couldNotMove = false
 
@@ -94,13 +96,15 @@ extension FolderSender {
             return
         }
         let sentBefore = outcome.sent
+        defer { takesAllNames = scan.furtherNameCount > 0 && outcome.sent == sentBefore }
         guard try send(files, &outcome) else { return }
         if let time = files.allQuiet {
             report(.waitingForQuiet(files: files.totalCount, quietTime: settings.quietTime))
             stop.wait(until: time)
             guard try send(files, &outcome) else { return }
         }
-        outcome.wantsLook = outcome.sent > sentBefore && (files.isPartial || files.totalCount > 0)
+        let mayHoldMore = files.isPartial || files.totalCount > 0 || scan.furtherNameCount > 0
+        outcome.wantsLook = outcome.sent > sentBefore && mayHoldMore
     }
 
     private func look() throws(CommandFailure) -> FileScan {
@@ -118,7 +122,7 @@ extension FolderSender {
         return try FileScan(
             of: source, leavingOut: sentFolder, keeping: identity, quietTime: QuietTime(settings.quietTime),
             lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
-            begun: begun.files
+            begun: begun.files, isOneNameEnough: !takesAllNames
         ) { [refused] in refused.spares($0, at: .now) }
     }
 
