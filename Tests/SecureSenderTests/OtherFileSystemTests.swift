@@ -102,15 +102,10 @@ struct MoveRecoveryTests {
         try fixture.write("content", to: "data/sub/a")
         acknowledged = try fixture.acknowledge("sub/a")
         try FileManager.default.createDirectory(atPath: fixture.folder("sent/sub"), withIntermediateDirectories: true)
-        var move = Move(acknowledged)
-        move.name = "a~2"
-        try fixture.sentFiles.note.write([move])
+        try fixture.note(acknowledged, as: "a~2")
     }
 
-    private func writeReceipt() throws {
-        let receipt = ReceiptFile(acknowledged.receipt, digest: acknowledged.file.digest, name: "a~2")
-        try fixture.folder.write(receipt.contents, to: "sent/sub/a~2.sha256")
-    }
+    private func writeReceipt() throws { try fixture.writeReceipt(of: acknowledged, as: "sub/a~2") }
 
     private func hide() { rename(fixture.folder("data/sub/a"), fixture.folder("data/sub/.a.moved")) }
 
@@ -163,6 +158,17 @@ struct MoveRecoveryTests {
         #expect(fixture.waitingFiles == ["sub/a"])
         #expect(try fixture.text("data/sub/a") == "content, and more")
         #expect(fixture.sentFileNames == ["sub/a~2", "sub/a~2.sha256"])
+    }
+
+    @Test("puts back, or leaves, an original that somebody has open for writing", arguments: [false, true])
+    func open(isHidden: Bool) throws {
+        try writeReceipt()
+        try fixture.write("content", to: "sent/sub/a~2")
+        let writer = Glibc.open(fixture.folder("data/sub/a"), O_WRONLY | O_APPEND | O_CLOEXEC)
+        defer { close(writer) }
+        if isHidden { hide() }
+        try fixture.sentFiles.recover()
+        #expect(fixture.waitingFiles == ["sub/a"])
     }
 
     @Test("leaves an original that has changed since")

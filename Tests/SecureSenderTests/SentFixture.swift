@@ -71,6 +71,20 @@ final class SentFixture {
         return AcknowledgedFile(file: file, receipt: signed)
     }
 
+    /// As a batch does that is to move it under that name.
+    func note(_ file: AcknowledgedFile, as name: String) throws {
+        var move = Move(file)
+        move.name = name
+        let note = sentFiles.note
+        try note.publish(try note.draft([move]), before: [])
+    }
+
+    /// `name`: that of the file, below the sent folder.
+    func writeReceipt(of file: AcknowledgedFile, as name: String) throws {
+        let receipt = ReceiptFile(file.receipt, digest: file.file.digest, name: (name as NSString).lastPathComponent)
+        try folder.write(receipt.contents, to: "sent/\(name).sha256")
+    }
+
     /// As a connection to the receiver does.
     func keepCertificate() throws { try KeptCertificates(root: root).keep(receiver.certificate) }
 

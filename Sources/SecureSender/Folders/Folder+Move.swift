@@ -4,6 +4,9 @@ import Glibc
 
 // Apart from the rest of Folder: where CLinux is imported, its `stat` can hide Glibc's.
 extension Folder {
+    /// Whether what is changed here before something else of this file system is durable no later than that.
+    var hasOrderedJournal: Bool { linux_has_ordered_journal(descriptor.number) != 0 }
+
     /// Moves `name` to `target` of another folder of the same file system; fails with EEXIST and never overwrites.
     func move(_ name: String, to folder: Folder, as target: String) throws(SystemCallError) {
         if linux_rename_new(descriptor.number, name, folder.descriptor.number, target) == 0 { return }

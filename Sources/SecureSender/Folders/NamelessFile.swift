@@ -78,6 +78,13 @@ struct NamelessFile {
         _ = linux_start_writing(descriptor.number)
     }
 
+    /// Makes the contents durable no later than names that are made so from now on, in the same file system. Where one
+    /// journal has all changes in their order that takes no sync: only the disk has to have the contents.
+    func synchronizeAhead() throws(SystemCallError) {
+        if folder.hasOrderedJournal, linux_finish_writing(descriptor.number) == 0 { return }
+        try synchronize()
+    }
+
     /// Makes the contents durable.
     func synchronize() throws(SystemCallError) {
         try descriptor.synchronize()

@@ -19,6 +19,8 @@ struct Move {
     var receipt: NamelessFile?
     /// Whether it goes to another file system: first as a copy, whose original is removed once the copy is durable.
     var isCopied = false
+    /// Whether the note tells of it.
+    var isNoted = false
     var outcome = MoveOutcome.changed
 
     init(_ acknowledged: AcknowledgedFile) {
@@ -26,8 +28,7 @@ struct Move {
     }
 
     var file: OutgoingFile { acknowledged.file }
-    /// Whether something of it may have stayed in both places.
-    var isCopiedInVain: Bool { if case .failed = outcome { isCopied } else { false } }
+    var isLeftHalfDone: Bool { if case .failed = outcome { isNoted } else { false } }
 
     var receiptName: String { name + UploadPath.receiptSuffix }
 
@@ -48,6 +49,20 @@ extension [Move] {
     mutating func attemptEach(_ step: (inout Move) throws(Move.Obstacle) -> Void) {
         for index in indices {
             do throws(Move.Obstacle) { try step(&self[index]) } catch { self[index].fail(error) }
+        }
+    }
+
+    /// Makes one step for all that go on, if any do; where it fails none of them goes further.
+    @discardableResult
+    mutating func attemptTogether<Result>(_ step: ([Move]) throws(SystemCallError) -> Result) -> Result? {
+        let going = filter { $0.target != nil }
+        guard !going.isEmpty else { return nil }
+        do throws(SystemCallError) { return try step(going) } catch {
+            for index in indices where self[index].target != nil {
+                self[index].receipt?.discard()
+                self[index].fail(.failed(error))
+            }
+            return nil
         }
     }
 

@@ -4,23 +4,27 @@ import Glibc
 import OpenSSL
 import UploadProtocol
 
-/// What is being copied to another file system, written down before the first copy has its name and removed after the last
-/// original is gone. One for each folder that files are sent from.
+/// What a batch is about to move, written down before the first of its names changes and removed once nothing of it is half
+/// done. One for each folder that files are sent from.
+///
+/// A run that is interrupted has perhaps not looked at what it moved, whether somebody was quicker and goes on to write to it;
+/// or it has made a copy and not removed the original. The next one does that by the note, and need not look through all
+/// that was ever sent.
 struct MoveNote {
     let source: Folder
     let root: Folder
 
-    private struct Entry: Codable {
+    struct Entry: Codable {
         /// Below `source`.
         let path: String
         /// In the folder of the same path below `root`.
         let name: String
         let sha256: String
-        /// When the original was modified. FAT does not keep inode numbers.
+        /// The original's. FAT has other numbers each time it is mounted.
+        let inode: UInt64
+        /// When the original was modified.
         let seconds: Int64
         let nanoseconds: Int64
-
-        var modified: Fingerprint.Moment { Fingerprint.Moment(seconds: seconds, nanoseconds: nanoseconds) }
     }
 
     /// More than a batch has.
@@ -32,76 +36,71 @@ struct MoveNote {
         ".moving-\(SHA256.digest(of: Array(source.path.utf8)).hex.prefix(16))"
     }
 
-    /// To be called with the lock of `root`, as the others.
-    func write(_ moves: [Move]) throws(SystemCallError) {
-        let entries = moves.map {
-            Entry(
-                path: $0.file.path.description, name: $0.name, sha256: $0.file.digest.hex,
-                seconds: $0.file.fingerprint.modified.seconds, nanoseconds: $0.file.fingerprint.modified.nanoseconds)
-        }
-        guard let data = try? JSONEncoder().encode(entries) else {
+    private var temporaryName: String { NamelessFile.temporaryName(for: name) }
+
+    /// Writes what nobody sees yet. To be called with the lock of `root`, as the others.
+    func draft(_ moves: [Move]) throws(SystemCallError) -> NamelessFile {
+        guard let data = try? JSONEncoder().encode(moves.map({ Entry($0) })) else {
             preconditionFailure("strings and numbers are always JSON")
         }
-        try root.replace(name, Array(data))
+        let draft = try NamelessFile(in: root, temporaryName: temporaryName, contents: Array(data))
+        draft.startWriting()
+        return draft
+    }
+
+    /// Gives it its name. It is durable no later than what is named after it in `targets`: mostly without a sync.
+    func publish(_ draft: NamelessFile, before targets: [Folder]) throws(SystemCallError) {
+        do throws(SystemCallError) {
+            if root.hasOrderedJournal, try root.sharesFileSystem(with: targets) {
+                try draft.synchronizeAhead()
+                try draft.link(as: name)
+            } else {
+                try draft.synchronize()
+                try draft.link(as: name)
+                try root.synchronize()
+            }
+        } catch {
+            draft.discard()
+            throw error
+        }
     }
 
     func remove() {
-        // One that stays tells of originals that are gone: nothing is done about it.
+        // One that stays tells of what is done, and is found to be.
         try? root.remove(name)
     }
 
-    /// Does the rest of what a run left half done.
-    func finish() throws(SystemCallError) {
-        try root.removeIfThere(NamelessFile.temporaryName(for: name))
+    /// Does the rest of what a run left half done. Throws EINTR as soon as `stop` is wanted.
+    func finish(stop: StopSignal) throws(SystemCallError) {
+        try root.removeIfThere(temporaryName)
         guard try root.status(of: name) != nil else { return }
         let contents = try readAll(try root.open(name, O_RDONLY | O_NONBLOCK), limit: Self.mostBytes)
-        // It was replaced as a whole: one that cannot be read is not ours.
+        // It was written as a whole: one that cannot be read is not ours, or came with a loss of power from a file system
+        // that keeps no order.
         let entries = (try? JSONDecoder().decode([Entry].self, from: Data(contents))) ?? []
-        for entry in entries { try finish(entry) }
+        let files = SentFiles(source: source, root: root, stop: stop)
+        for entry in entries { try InterruptedMove(entry, of: files)?.resolve() }
         remove()
     }
+}
 
-    private func finish(_ entry: Entry) throws(SystemCallError) {
-        guard let path = try? UploadPath(plain: entry.path), let digest = SHA256Digest(hex: entry.sha256),
-            !entry.name.utf8.contains(UInt8(ascii: "/")), entry.name.utf8.first != UInt8(ascii: ".")
-        else { return }
-        let parents = path.segments.dropLast()
-        guard let from = try? source.folder(parents) else { return }
-        let to = try? root.folder(parents)
-        try? to?.remove(NamelessFile.temporaryName(for: entry.name))
-        for name in [path.name, Self.hiddenName(for: path.name)] {
-            guard let original = try from.status(of: name), original.isRegularFile else { continue }
-            guard Fingerprint(original).modified == entry.modified, let to,
-                try isComplete(entry.name, in: to, digest: digest),
-                try digestOfFile(name, in: from) == digest
-            else {
-                // The copy is not whole, or the original has changed since, or another has its name: this stays, and is sent.
-                if name != path.name {
-                    try SentFiles(source: source, root: root).putBack(name, of: from, to: from, as: path.name)
-                }
-                continue
-            }
-            try from.remove(name)
-            try from.synchronize()
+extension MoveNote.Entry {
+    init(_ move: Move) {
+        let file = move.file
+        self.init(
+            path: file.path.description, name: move.name, sha256: file.digest.hex, inode: file.fingerprint.inode,
+            seconds: file.fingerprint.modified.seconds, nanoseconds: file.fingerprint.modified.nanoseconds)
+    }
+
+    var modified: Fingerprint.Moment { Fingerprint.Moment(seconds: seconds, nanoseconds: nanoseconds) }
+}
+
+extension Folder {
+    fileprivate func sharesFileSystem(with others: [Folder]) throws(SystemCallError) -> Bool {
+        let device = try descriptor.status().st_dev
+        for other in others {
+            guard try other.descriptor.status().st_dev == device else { return false }
         }
-    }
-
-    /// Whether the copy is there with its receipt.
-    private func isComplete(_ name: String, in folder: Folder, digest: SHA256Digest) throws(SystemCallError) -> Bool {
-        let receiptName = name + UploadPath.receiptSuffix
-        guard try folder.status(of: name)?.isRegularFile == true,
-            try folder.status(of: receiptName)?.isRegularFile == true
-        else { return false }
-        let receipt = try readAll(try folder.open(receiptName, O_RDONLY | O_NONBLOCK), limit: Self.mostBytes)
-        guard ReceiptFile(parsing: receipt, name: name)?.digest == digest,
-            try digestOfFile(name, in: folder) == digest
-        else { return false }
-        // Before the original goes: the run that made them may not have come so far.
-        try folder.synchronize()
         return true
-    }
-
-    private func digestOfFile(_ name: String, in folder: Folder) throws(SystemCallError) -> SHA256Digest {
-        try folder.open(name, O_RDONLY | O_NONBLOCK).digest()
     }
 }

@@ -3,22 +3,9 @@ import Glibc
 import OpenSSL
 import UploadProtocol
 
-// Moving to another file system, where no single step does it: a durable copy, then the end of the original. A note says
-// so before, from which the next start finishes what a loss of power interrupted.
+// Moving to another file system, where no single step does it: a durable copy, then the end of the original.
 extension SentFiles {
     func copyFiles(_ moves: inout [Move]) {
-        let copies = moves.filter(\.isCopied)
-        guard !copies.isEmpty else { return }
-        do throws(SystemCallError) {
-            try note.write(copies)
-        } catch {
-            moves.attemptEach { move throws(Move.Obstacle) in
-                guard move.isCopied else { return }
-                removeReceipt(of: move)
-                throw .failed(error)
-            }
-            return
-        }
         moves.attemptEach { move throws(Move.Obstacle) in
             guard move.isCopied else { return }
             do throws(Move.Obstacle) { try copyFile(move) } catch {
@@ -33,7 +20,9 @@ extension SentFiles {
         moves.attemptEach { move throws(Move.Obstacle) in
             guard move.isCopied, let source = move.source, let target = move.target else { return }
             do throws(Move.Obstacle) {
-                try removeOriginal(move.file, from: source)
+                let file = try openUnchanged(move.file, in: source)
+                try removeOriginal(
+                    file, move.file.fingerprint, called: move.file.path.name, of: move.file.path, from: source)
             } catch {
                 // The file stays, so its copy goes.
                 try? target.remove(move.name)
@@ -74,24 +63,28 @@ extension SentFiles {
         }
     }
 
-    /// In two steps: who opens the file for writing until it has lost its name is seen before it is lost.
-    private func removeOriginal(_ file: OutgoingFile, from source: Folder) throws(Move.Obstacle) {
-        let descriptor = try openUnchanged(file, in: source)
-        let hidden = MoveNote.hiddenName(for: file.path.name)
-        try failing { () throws(SystemCallError) in try source.move(file.path.name, to: source, as: hidden) }
-        guard descriptor.isOpenForWriting != true,
-            try currentFingerprint(of: descriptor).isSameContent(as: file.fingerprint),
+    /// In two steps: who opens the file for writing until it has lost its name is seen before it is lost. `name`: that of
+    /// `path`, or the hidden one that the first step gives.
+    func removeOriginal(
+        _ file: FileDescriptor, _ fingerprint: Fingerprint, called name: String, of path: UploadPath,
+        from source: Folder
+    ) throws(Move.Obstacle) {
+        let hidden = MoveNote.hiddenName(for: path.name)
+        if name != hidden {
+            try failing { () throws(SystemCallError) in try source.move(name, to: source, as: hidden) }
+        }
+        guard file.isOpenForWriting != true,
+            try currentFingerprint(of: file).isSameContent(as: fingerprint),
             let named = try failing({ () throws(SystemCallError) in try source.status(of: hidden) }),
-            Fingerprint(named).isSameFile(as: file.fingerprint)
+            Fingerprint(named).isSameFile(as: fingerprint)
         else {
             try failing { () throws(SystemCallError) in
-                try putBack(hidden, of: source, to: source, as: file.path.name)
+                try putBack(hidden, of: source, to: source, as: path.name)
             }
             throw .changed
         }
         do throws(SystemCallError) { try source.remove(hidden) } catch {
-            // The next batch's note says nothing of it.
-            try? putBack(hidden, of: source, to: source, as: file.path.name)
+            try? putBack(hidden, of: source, to: source, as: path.name)
             throw .failed(error)
         }
     }

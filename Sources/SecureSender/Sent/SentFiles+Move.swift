@@ -25,7 +25,7 @@ extension SentFiles {
             else {
                 // Before its receipt goes: these bytes are to be there with another's rather than with none.
                 try failing { () throws(SystemCallError) in
-                    try putBack(move.name, of: target, to: source, as: move.file.path.name)
+                    try takeBack(move.name, of: target, to: source, as: move.file.path.name)
                 }
                 throw .changed
             }
@@ -62,6 +62,14 @@ extension SentFiles {
 
     func currentFingerprint(of file: FileDescriptor) throws(Move.Obstacle) -> Fingerprint {
         Fingerprint(try failing { () throws(SystemCallError) in try file.status() })
+    }
+
+    /// As `putBack`, from the folder for sent files, and durably: its receipt may go then.
+    func takeBack(_ name: String, of target: Folder, to source: Folder, as wanted: String) throws(SystemCallError) {
+        try putBack(name, of: target, to: source, as: wanted)
+        // Nowhere for a moment would be worse than in both places.
+        try source.synchronize()
+        try target.synchronize()
     }
 
     /// Moves bytes that were never sent back to where they are sent from, beside a file that has their name by now.

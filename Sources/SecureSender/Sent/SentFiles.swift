@@ -32,11 +32,14 @@ struct SentFiles {
 
     var note: MoveNote { MoveNote(source: source, root: root) }
 
-    /// Finishes what a loss of power left half done, unless we are to end. To be called before the folder is looked through.
+    /// Finishes what a kill or a loss of power left half done, unless we are to end. To be called before the folder is looked
+    /// through.
     func recover() throws(SystemCallError) {
         guard let lock = try root.lock(unless: stop) else { return }
         defer { withExtendedLifetime(lock) {} }
-        try note.finish()
+        do throws(SystemCallError) { try note.finish(stop: stop) } catch {
+            guard error.code == EINTR, stop.isWanted else { throw error }
+        }
     }
 
     /// One outcome for each of `batch`, in its order, after all that was moved is durable.
@@ -48,26 +51,51 @@ struct SentFiles {
                 throw SystemCallError("lock", root.path, code: EINTR)
             }
             defer { withExtendedLifetime(lock) {} }
+            // Of a batch that could not be moved. From here on there is no note.
+            try note.finish(stop: stop)
             // Without it no receipt can be verified here, and the files stay.
             if let certificate { try? KeptCertificates(root: root).keep(certificate) }
             var places = MovePlaces(source: source, root: root)
             moves.attemptEach { move throws(Move.Obstacle) in try writeReceipt(&move, &places) }
+            let draft = moves.attemptTogether { going throws(SystemCallError) in try note.draft(going) }
             for move in moves { move.receipt?.startWriting() }
             // All before the first has its name: that belongs to the file system's next transaction, and each sync after it
             // would have to commit one.
             moves.synchronizeReceipts()
+            publish(draft, &moves)
             moves.attemptEach { move throws(Move.Obstacle) in try nameReceipt(of: move) }
             moves.synchronize(\.target)
             moves.attemptEach { move throws(Move.Obstacle) in try moveFile(&move) }
             copyFiles(&moves)
+            // By then all were looked at; the end of the note shares the syncs.
+            let hasCopies = moves.contains(where: \.isCopied)
+            if !hasCopies { removeNote(of: moves) }
             moves.synchronize(\.target)
             removeOriginals(&moves)
             moves.synchronize(\.source)
-            if moves.contains(where: \.isCopied), !moves.contains(where: \.isCopiedInVain) { note.remove() }
+            if hasCopies { removeNote(of: moves) }
         } catch {
             return batch.map { _ in .failed(error) }
         }
         return moves.map(\.outcome)
+    }
+}
+
+// MARK: - The note
+
+extension SentFiles {
+    private func publish(_ draft: NamelessFile?, _ moves: inout [Move]) {
+        guard let draft else { return }
+        guard moves.contains(where: { $0.target != nil }) else { return draft.discard() }
+        moves.attemptTogether { going throws(SystemCallError) in
+            try note.publish(draft, before: going.compactMap(\.target))
+        }
+        for index in moves.indices { moves[index].isNoted = moves[index].target != nil }
+    }
+
+    /// Unless something of them may be half done: the next batch or look sees to that.
+    private func removeNote(of moves: [Move]) {
+        if moves.contains(where: \.isNoted), !moves.contains(where: \.isLeftHalfDone) { note.remove() }
     }
 }
 

@@ -1,6 +1,7 @@
 // Preloaded, it sends a program STOP_SIGNAL at one of its calls that change folders or make something durable: before
 // the n-th if STOP_AT is 2n, behind it if STOP_AT is 2n + 1. At its end the program leaves the number of these calls in
-// the file CALLS_TO. Between two such calls nothing changes on the disk, so these are all the moments that can differ.
+// the file CALLS_TO. Or it is stopped before its STOP_AT_RENAME-th renameat2, and once it goes on it gets THEN_SIGNAL behind the
+// call that is THEN_AFTER calls after that one. Between two such calls nothing changes on the disk, so these are all the moments that can differ.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -14,12 +15,15 @@
 #include <unistd.h>
 
 static atomic_long calls;
-static long stop_at = -1;
-static int stop_signal;
+static atomic_long renames;
+static long stop_at = -1, stop_at_rename = -1, then_after, then_at = -1;
+static int stop_signal, then_signal;
 
 __attribute__((constructor)) static void begin(void) {
     const char *at = getenv("STOP_AT"), *number = getenv("STOP_SIGNAL");
     if (at && number) stop_at = atol(at), stop_signal = atoi(number);
+    const char *rename = getenv("STOP_AT_RENAME"), *then = getenv("THEN_SIGNAL"), *after = getenv("THEN_AFTER");
+    if (rename && then && after) stop_at_rename = atol(rename), then_signal = atoi(then), then_after = atol(after);
 }
 
 __attribute__((destructor)) static void end(void) {
@@ -36,6 +40,13 @@ static long before(void) {
 
 static void behind(long number) {
     if (stop_at == 2 * number + 1) kill(getpid(), stop_signal);
+    if (then_at == number) kill(getpid(), then_signal);
+}
+
+static void before_rename(long number) {
+    if (atomic_fetch_add(&renames, 1) + 1 != stop_at_rename) return;
+    then_at = number + then_after;
+    raise(SIGSTOP);  // this thread first: it goes no further
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -83,6 +94,7 @@ long syscall(long what, ...) {
     va_end(list);
     if (what != SYS_renameat2) return NEXT(syscall)(what, a, b, c, d, e, f);
     long number = before();
+    before_rename(number);
     long result = NEXT(syscall)(what, a, b, c, d, e, f);
     behind(number);
     return result;

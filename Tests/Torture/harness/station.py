@@ -119,6 +119,7 @@ class Station:
         self.logs = lab.folder / f"sender-{identity.name}"
         self.logs.mkdir()
         self.written = {}  # digest → path
+        self.outgrown = {}  # the same of what a program has gone on to write to since; the store may have it
         self.stored = set()  # digests that were seen in the store
         self.runs = 0
         self.known = {}  # what `once` was told
@@ -141,6 +142,10 @@ class Station:
         if is_durable:
             sync_folders(path.parent, self.folder)
         self.written[hashlib.sha256(content).hexdigest()] = str(name)
+
+    def open_waiting(self):
+        """Writers of all files that wait, as programs that go on with them."""
+        return [LateWriter(self, path) for path in self.outbox.rglob("*") if path.is_file() and not path.name.startswith(".")]
 
     def is_waiting(self, name):
         return (self.outbox / name).exists()
@@ -204,7 +209,7 @@ class Station:
         try:
             told = self.once(self.receipts.receipt, path, path.with_name(path.name + ".sha256"))
             expect(told["sha256"] == digest and told["pi"] == self.identity.name, f"{name}: its receipt is of another file: {told}")
-            expect(told["path"] == self.written.get(digest), f"{name}: its receipt is for {told['path']}, and it was {self.written.get(digest)}")
+            expect(told["path"] == self.path_of(digest), f"{name}: its receipt is for {told['path']}, and it was {self.path_of(digest)}")
         except (Unsound, OSError, Failed) as error:
             found.without_receipt.append(f"{name}: {error}")
         if digest in found.sent:
@@ -219,13 +224,20 @@ class Station:
         if not self.may_be_in_both:
             faults += [f"in both places: {self.written.get(digest)}" for digest in found.sent if found.waiting[digest]]
         faults += [f"lost: {name}" for digest, name in self.written.items() if digest not in found.sent and not found.waiting[digest]]
-        faults += [f"nobody wrote that: {name}" for digest, name in found.sent.items() if digest not in self.written]
+        faults += [f"nobody wrote that: {name}" for digest, name in found.sent.items() if not self.may_be_sent(digest)]
         faults += [f"not whole: {digest[:8]} in {self.outbox}" for digest in found.waiting if digest not in self.written]
         faults += [f"sent, and not in the store: {found.sent[digest]}" for digest in found.sent if not self.is_stored(digest)]
         return faults, found
 
+    def path_of(self, digest):
+        return self.written.get(digest) or self.outgrown.get(digest)
+
+    def may_be_sent(self, digest):
+        # A copy is not written on with its original.
+        return digest in self.written or self.may_be_in_both and digest in self.outgrown
+
     def is_stored(self, digest):
-        if digest not in self.stored and (name := self.written.get(digest)):
+        if digest not in self.stored and (name := self.path_of(digest)):
             own = self.lab.store / self.identity.name
             for path in (own / name, own / ".versions" / name / digest):
                 try:
@@ -248,11 +260,38 @@ class Station:
             path = name[begin:]
             held[path.removeprefix(".versions/").removesuffix(f"/{digest}") if path.startswith(".versions/") else path, digest] += 1
         wanted = Counter((name, digest) for digest, name in self.written.items())
-        faults += [f"stored and never written: {name} {digest[:8]}" for name, digest in held - wanted]
+        faults += [f"stored and never written: {name} {digest[:8]}" for name, digest in held - wanted if self.outgrown.get(digest) != name]
         faults += [f"not stored: {name} {digest[:8]}" for name, digest in wanted - held]
         faults += [f"{lone} receipts in the store without a file"] if lone else []
         expect(not faults, f"{len(faults)} faults: {sorted(faults)[:20]}")
         return found
+
+
+class LateWriter:
+    """Has a file of a station open, wherever the sender puts it."""
+
+    def __init__(self, station, path):
+        self.station, self.name = station, str(path.relative_to(station.outbox))
+        self.file = os.open(path, os.O_RDWR | os.O_APPEND)
+
+    def is_in(self, folder):
+        return Path(os.readlink(f"/proc/self/fd/{self.file}")).is_relative_to(folder)
+
+    def finish(self, is_durable=False):
+        """Appends and closes; nobody wants what it was before."""
+        before = self.digest()
+        os.write(self.file, b" and more")
+        when = time.time() - LONG_AGO
+        os.utime(self.file, (when, when))
+        if is_durable:
+            os.fsync(self.file)
+        del self.station.written[before]
+        self.station.outgrown[before] = self.name
+        self.station.written[self.digest()] = self.name
+        os.close(self.file)
+
+    def digest(self):
+        return hashlib.sha256(os.pread(self.file, os.fstat(self.file).st_size, 0)).hexdigest()
 
 
 def is_hidden(name):
