@@ -72,6 +72,11 @@ struct OtherFileSystemTests {
         #expect(error.code == EINTR)
         #expect(fixture.waitingFiles == ["large"])
         #expect(fixture.visibleSentFiles == ["small", "small.sha256"])
+        // What was not done is noted until somebody has looked.
+        #expect(fixture.sentFileNames.contains { $0.hasPrefix(".moving") })
+        try fixture.sentFiles.recover()
+        #expect(fixture.sentFileNames == ["small", "small.sha256"])
+        #expect(fixture.waitingFiles == ["large"])
     }
 
     @Test("fails where there is no room, and the file stays")

@@ -271,11 +271,11 @@ class LateWriter:
     """Has a file of a station open, wherever the sender puts it."""
 
     def __init__(self, station, path):
-        self.station, self.name = station, str(path.relative_to(station.outbox))
+        self.station, self.path, self.name = station, path, str(path.relative_to(station.outbox))
         self.file = os.open(path, os.O_RDWR | os.O_APPEND)
 
-    def is_in(self, folder):
-        return Path(os.readlink(f"/proc/self/fd/{self.file}")).is_relative_to(folder)
+    def has_moved(self):
+        return Path(os.readlink(f"/proc/self/fd/{self.file}")) != self.path
 
     def finish(self, is_durable=False):
         """Appends and closes; nobody wants what it was before."""
