@@ -22,8 +22,12 @@ struct SenderSettings: Sendable {
 
     // MARK: Large files
 
-    /// Files of more bytes go in parts. The default is 4 MiB, from where the receiver keeps what came of a broken upload.
+    /// Files of more bytes go in parts. The default is 4 MiB: smaller ones hold up the others less than the question how far
+    /// they got.
     var inPartsAbove = ResumableUpload.defaultThreshold
+    /// Of files of more bytes the receiver keeps what came when a connection breaks: they are asked after before they are sent
+    /// again. The default is 64 KiB.
+    var keptAbove = ResumableUpload.defaultKeptAbove
     /// Bytes of a part. The default is 64 KiB to 8 MiB: each part costs a kilobyte of head and answer and two syncs of the
     /// receiver's disk.
     var partSizes: ClosedRange<Int64> = 64 << 10...8 << 20

@@ -113,6 +113,27 @@ struct PartsTests {
             })
     }
 
+    @Test("are what becomes of a whole file that was cut off and of which something may have been kept")
+    func wholeWasCut() async throws {
+        let station = try Station(files: [
+            "a": String(repeating: "a", count: 100_000), "b": String(repeating: "b", count: 5000), "c": "c",
+        ])
+        let answers = station.answers
+        let store = Store()
+        let receiver = try station.listen { connection in
+            guard connection.number == 0 else { return try answers.serve(connection, into: store) }
+            // So much that files of 5,000 bytes are worth no announcement otherwise.
+            try connection.send(try answers.answer(to: try connection.nextRequest()))
+            for _ in 0..<2 { _ = try connection.nextRequest() }
+        }
+        var settings = SenderSettings.quick
+        settings.keptAbove = 4 << 10
+        let outcome = try await station.run(to: receiver.port, settings: settings)
+        #expect(outcome.status == .success, "\(outcome.failures)")
+        #expect(outcome.sent == ["a", "c", "b"])
+        #expect(store.all.map(\.method) == ["PUT", "POST", "PATCH"])
+    }
+
     @Test("are announced again where the receiver has forgotten them")
     func expired() async throws {
         let station = try station()

@@ -9,7 +9,7 @@ struct PartialOptions: ParsableArguments {
         help: ArgumentHelp(
             "The size of a file above which what came of a broken upload is kept.",
             valueName: "bytes"))
-    var resumableAbove = ByteCount(ResumableUpload.defaultThreshold)
+    var resumableAbove = ByteCount(ResumableUpload.defaultKeptAbove)
 
     @Option(
         help: ArgumentHelp(

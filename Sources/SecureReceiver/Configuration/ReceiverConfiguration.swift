@@ -35,8 +35,8 @@ struct ReceiverConfiguration: Sendable {
     /// Seconds for which a stopping receiver waits for what is under way. The default is 30.
     var drainSeconds: Int64 = 30
 
-    /// Bytes above which a `PUT` that is cut off can be gone on with in parts. The default is 4 MiB.
-    var resumableAbove = ResumableUpload.defaultThreshold
+    /// Bytes above which a `PUT` that is cut off can be gone on with in parts. The default is 64 KiB.
+    var resumableAbove = ResumableUpload.defaultKeptAbove
     /// Of uploads that wait for their next part. The default is 64 a Pi, each for 7 days.
     var partials = PartialLimits()
 

@@ -105,6 +105,7 @@ extension Pipeline {
         if ending == .broken { window.shrink(answers: answersOnConnection) }
         let first = ending == .broken ? unanswered.first : nil
         var lost = unanswered.filter { $0.request == .put }.map(\.upload)
+        for index in lost.indices { lost[index].wasCut = true }
         (unanswered, bytesInFlight, bytesAtRisk, answersOnConnection) = ([], 0, 0, 0)
         var consequence = Consequence()
         if let first, first.request == .put {

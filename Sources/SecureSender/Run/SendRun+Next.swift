@@ -70,7 +70,11 @@ extension SendRun {
 
     private func isLarge(_ file: FileInParts) -> Bool { file.file.size > settings.inPartsAbove }
 
-    private func goesInParts(_ upload: Upload) -> Bool { upload.file.size > reach.inPartsAbove(settings.inPartsAbove) }
+    /// Announcing brings the receipt of what came whole, and the offset of what did not.
+    private func goesInParts(_ upload: Upload) -> Bool {
+        let limit = reach.inPartsAbove(settings.inPartsAbove)
+        return upload.file.size > (upload.wasCut ? min(limit, settings.keptAbove) : limit)
+    }
 }
 
 // MARK: - Room

@@ -4,6 +4,8 @@ package enum ResumableUpload {
     package static let mediaType = "application/partial-upload"
     /// Bytes; files above are better sent in this way.
     package static let defaultThreshold: Int64 = 4 << 20
+    /// Bytes; of a file above that was sent whole and cut off, the receiver keeps what came. Less is not worth the announcement.
+    package static let defaultKeptAbove: Int64 = 64 << 10
 
     package static let completeField = "Upload-Complete"
     package static let offsetField = "Upload-Offset"
