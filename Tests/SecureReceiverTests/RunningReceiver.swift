@@ -25,7 +25,8 @@ struct RunningReceiver: Sendable {
 
     static func run(
         pis: [String] = ["pi-01", "pi-02"], largestFile: Int64? = nil, drainSeconds: Int64 = 30,
-        uploadsUnderWay: Int = 256, limits: ClientLimits = ClientLimits(), resumableAbove: Int64 = 4 << 20,
+        uploadsUnderWay: Int = 256, limits: ClientLimits = ClientLimits(),
+        resumableAbove: Int64 = ResumableUpload.defaultKeptAbove,
         folder: TemporaryFolder? = nil,
         _ body: @escaping @Sendable (RunningReceiver) async throws -> Void
     ) async throws {
