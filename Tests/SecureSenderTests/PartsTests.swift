@@ -134,6 +134,24 @@ struct PartsTests {
         #expect(store.all.map(\.method) == ["PUT", "POST", "PATCH"])
     }
 
+    @Test("are as large as what the connection carries, of a file that is small enough to go whole")
+    func restOfSmall() async throws {
+        let station = try Station(files: [
+            "a": String(repeating: "a", count: 100_000), "b": String(repeating: "b", count: 150_000),
+        ])
+        let answers = station.answers
+        let store = Store()
+        let receiver = try station.listen { connection in
+            guard connection.number == 0 else { return try answers.serve(connection, into: store) }
+            try connection.send(try answers.answer(to: try connection.nextRequest()))
+            _ = try connection.nextRequest()
+        }
+        let outcome = try await station.run(to: receiver.port, settings: .quick)
+        #expect(outcome.status == .success, "\(outcome.failures)")
+        #expect(store.all.map(\.method) == ["POST", "PATCH", "PATCH"])
+        #expect(parts(store).map(\.body.count) == [100_000, 50_000])
+    }
+
     @Test("are announced again where the receiver has forgotten them")
     func expired() async throws {
         let station = try station()

@@ -131,8 +131,10 @@ extension SendRun {
             take(queue.prepareLarge())
             tellOfHashing()
         }
-        let size = min(partSize.current, reach.largestPart(settings.partSizes.upperBound))
+        let largest = reach.largestPart(settings.partSizes.upperBound)
         for file in inParts where file.hasWork {
+            // What would go whole on a better link holds up the others no longer in one part, and each part costs a kilobyte.
+            let size = isLarge(file) ? min(partSize.current, largest) : largest
             do throws(FileObstacle) {
                 try file.prepare(size: size, budget: settings.hashedAtATime, with: piece.bytes)
             } catch {
