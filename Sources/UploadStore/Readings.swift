@@ -11,12 +11,18 @@ final class Readings: Sendable {
         let began: Int64
     }
 
+    private struct Unfinished {
+        let reading: Result
+        /// When somebody read last.
+        let time: Int64
+    }
+
     /// Told of bytes.
     let progress: ReadObserver
     let clock: @Sendable () -> Int64
-    private let unfinished = Mutex<[FileStamp: Result]>([:])
+    private let unfinished = Mutex<[FileStamp: Unfinished]>([:])
 
-    /// In seconds: what the disk lost meanwhile is noticed after that.
+    /// In seconds without a turn: what the disk lost meanwhile is noticed after that.
     private static let lifetime: Int64 = 3600
     /// A hash takes half a KiB. Each Pi has one reading under way; the others are those that nobody came back for.
     private static let most = 4096
@@ -32,20 +38,19 @@ final class Readings: Sendable {
     ) throws(SystemCallError) -> Result {
         let (stamp, now) = (FileStamp(status), clock())
         let earlier = unfinished.withLock { $0.removeValue(forKey: stamp) }
-            .flatMap { (0..<Self.lifetime).contains(now - $0.began) ? $0 : nil }
+            .flatMap { (0..<Self.lifetime).contains(now - $0.time) ? $0.reading : nil }
         let reading = try RunningHash.reading(file, after: earlier?.hash, progress: progress, while: isWanted)
         let result = Result(hash: reading.hash, began: earlier?.began ?? now)
         guard reading.isWhole else {
-            keep(result, of: stamp)
+            keep(Unfinished(reading: result, time: now), of: stamp)
             throw SystemCallError("read", file.path, code: ECANCELED)
         }
         return result
     }
 
-    private func keep(_ result: Result, of stamp: FileStamp) {
+    private func keep(_ result: Unfinished, of stamp: FileStamp) {
         unfinished.withLock { unfinished in
-            if unfinished.count >= Self.most, let oldest = unfinished.min(by: { $0.value.began < $1.value.began })?.key
-            {
+            if unfinished.count >= Self.most, let oldest = unfinished.min(by: { $0.value.time < $1.value.time })?.key {
                 unfinished[oldest] = nil
             }
             unfinished[stamp] = result

@@ -47,6 +47,19 @@ struct ReadingTests {
             return (signed?.receipt.result, read - before)
         }
 
+        /// How many bytes are read for somebody who is gone after the first of them.
+        func announceForAMoment(_ content: [UInt8]) throws -> Int {
+            let file = try UploadStore.announced(content, ReadingTests.path)
+            let before = read
+            #expect {
+                try store.acknowledge(
+                    file, while: { read == before }, receipt: { try signReceipt(for: file, result: $0) })
+            } throws: {
+                if case StoreError.failed(let failure) = $0 { failure.code == ECANCELED } else { false }
+            }
+            return read - before
+        }
+
         func write(_ content: [UInt8], at offset: UInt64) throws {
             let file = try FileHandle(forUpdating: URL(fileURLWithPath: folder("received_files/pi-01/\(path)")))
             try file.seek(toOffset: offset)
@@ -99,36 +112,39 @@ struct ReadingTests {
     }
 
     @Test(
-        "no further when nobody wants to know any more; asked again, from there on, unless it changed or an hour has gone"
+        "no further when nobody wants to know any more; asked again, from there on, unless it changed or nobody asked for an hour"
     )
     func isReadWhileWanted() throws {
         let lab = try Lab()
         try lab.store.put(Self.content, Self.path)
-        let file = try UploadStore.announced(Self.content, Self.path)
-        func readSome() throws -> Int {
-            let before = lab.read
-            #expect {
-                try lab.store.acknowledge(
-                    file, while: { lab.read == before }, receipt: { try signReceipt(for: file, result: $0) })
-            } throws: {
-                if case StoreError.failed(let failure) = $0 { failure.code == ECANCELED } else { false }
-            }
-            return lab.read - before
-        }
-        let piece = try readSome()
+        let piece = try lab.announceForAMoment(Self.content)
         #expect((1..<500_000).contains(piece))
-        #expect(try readSome() == piece)
+        #expect(try lab.announceForAMoment(Self.content) == piece)
         #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000 - 2 * piece))
         lab.setClock { $0 + 3600 }
 
-        _ = try readSome()
+        _ = try lab.announceForAMoment(Self.content)
         lab.setClock { $0 + 3600 }
         #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
 
         lab.setClock { $0 + 3600 }
-        _ = try readSome()
+        _ = try lab.announceForAMoment(Self.content)
         try lab.write([2], at: 0)
         #expect(try lab.announce(Self.content) == (nil, 1_000_000))
+    }
+
+    @Test("to the end however long that takes; what was read over an hour ago counts for that one announcement")
+    func isReadForHours() throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        var read = 0
+        for _ in 1...3 {
+            read += try lab.announceForAMoment(Self.content)
+            lab.setClock { $0 + 3599 }
+        }
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000 - read))
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
+        #expect(try lab.announce(Self.content) == (.unchanged, 0))
     }
 
     @Test("and one that comes in parts from there on, too, where its reading was put off")
