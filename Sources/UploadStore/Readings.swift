@@ -9,10 +9,14 @@ final class Readings: Sendable {
         let hash: RunningHash
         /// When the first byte was read, in seconds since 1970.
         let began: Int64
+        /// Whether the file has another stamp after any change made since then.
+        let isSettled: Bool
     }
 
     private struct Unfinished {
         let reading: Result
+        /// When the file is known to have been as it is, in seconds since 1970.
+        let since: Int64
         /// When somebody read last.
         let time: Int64
     }
@@ -24,6 +28,8 @@ final class Readings: Sendable {
 
     /// In seconds without a turn: what the disk lost meanwhile is noticed after that.
     private static let lifetime: Int64 = 3600
+    /// Seconds: times are as coarse as the kernel's tick, on some file systems 2 s, so that a later change may look the same.
+    private static let unsettled: Int64 = 3
     /// A hash takes half a KiB. Each Pi has one reading under way; the others are those that nobody came back for.
     private static let most = 4096
 
@@ -37,12 +43,17 @@ final class Readings: Sendable {
         of file: FileDescriptor, _ status: stat, while isWanted: () -> Bool
     ) throws(SystemCallError) -> Result {
         let (stamp, now) = (FileStamp(status), clock())
-        let earlier = unfinished.withLock { $0.removeValue(forKey: stamp) }
-            .flatMap { (0..<Self.lifetime).contains(now - $0.time) ? $0.reading : nil }
+        let last = unfinished.withLock { $0.removeValue(forKey: stamp) }
+            .flatMap { (0..<Self.lifetime).contains(now - $0.time) ? $0 : nil }
+        // A file's times may be of another clock, or of this one before it was set.
+        let since = min(last?.since ?? now, Int64(status.st_ctim.tv_sec))
+        // What was read beside a change may be from before it.
+        let earlier = last?.reading.isSettled == true ? last?.reading : nil
         let reading = try RunningHash.reading(file, after: earlier?.hash, progress: progress, while: isWanted)
-        let result = Result(hash: reading.hash, began: earlier?.began ?? now)
+        let began = earlier?.began ?? now
+        let result = Result(hash: reading.hash, began: began, isSettled: began - since >= Self.unsettled)
         guard reading.isWhole else {
-            keep(Unfinished(reading: result, time: now), of: stamp)
+            keep(Unfinished(reading: result, since: since, time: now), of: stamp)
             throw SystemCallError("read", file.path, code: ECANCELED)
         }
         return result

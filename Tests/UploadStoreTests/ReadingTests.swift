@@ -147,6 +147,25 @@ struct ReadingTests {
         #expect(try lab.announce(Self.content) == (.unchanged, 0))
     }
 
+    @Test("from its first byte on as long as a change a moment before may hide another; then in turns, whatever its times")
+    func isReadOnWhenSettled() throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        let changed = try FileManager.default.attributesOfItem(atPath: lab.folder("received_files/pi-01/\(Self.path)"))
+        let time = Int64(try #require(changed[.modificationDate] as? Date).timeIntervalSince1970)
+        // Right after the change, and with a clock that was set back since.
+        for start in [time, time - 1_000_000] {
+            lab.setClock { _ in start }
+            let piece = try lab.announceForAMoment(Self.content)
+            lab.setClock { _ in start + 10 }
+            #expect(try lab.announceForAMoment(Self.content) == piece)
+            // That was from the first byte on again, and counts.
+            #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000 - piece))
+            #expect(try lab.announce(Self.content) == (.unchanged, 0))
+            lab.setClock { _ in start + 10_000 }
+        }
+    }
+
     @Test("and one that comes in parts from there on, too, where its reading was put off")
     func isReadOnInParts() throws {
         let folder = try TemporaryFolder()
