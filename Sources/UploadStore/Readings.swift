@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import OpenSSL
 import Synchronization
 
 /// Reads files again for what they hash to. A reading that was put off goes on where it got to, as long as the file is as it was:
@@ -25,6 +26,7 @@ final class Readings: Sendable {
     let progress: ReadObserver
     let clock: @Sendable () -> Int64
     private let unfinished = Mutex<[FileStamp: Unfinished]>([:])
+    private let areGivenUp = Atomic(false)
 
     /// In seconds without a turn: what the disk lost meanwhile is noticed after that.
     private static let lifetime: Int64 = 3600
@@ -38,6 +40,18 @@ final class Readings: Sendable {
         self.clock = clock
     }
 
+    /// Ends all of them with ECANCELED, those under way and those to come.
+    func giveUp() { areGivenUp.store(true, ordering: .relaxed) }
+
+    /// In one go, from its first byte on, whatever was read of it before.
+    func digest(of stored: StoredFile) throws(SystemCallError) -> SHA256Digest {
+        let reading = try RunningHash.reading(stored.file, progress: progress, while: { !isGivenUp })
+        guard reading.isWhole else { throw SystemCallError("read", stored.file.path, code: ECANCELED) }
+        return reading.hash.copy.finish()
+    }
+
+    private var isGivenUp: Bool { areGivenUp.load(ordering: .relaxed) }
+
     /// `status`: of the file, before anything else is read of it. Throws ECANCELED as soon as it is not wanted.
     func hash(
         of file: FileDescriptor, _ status: stat, while isWanted: () -> Bool
@@ -49,7 +63,9 @@ final class Readings: Sendable {
         let since = min(last?.since ?? now, Int64(status.st_ctim.tv_sec))
         // What was read beside a change may be from before it.
         let earlier = last?.reading.isSettled == true ? last?.reading : nil
-        let reading = try RunningHash.reading(file, after: earlier?.hash, progress: progress, while: isWanted)
+        let reading = try RunningHash.reading(file, after: earlier?.hash, progress: progress) {
+            isWanted() && !isGivenUp
+        }
         let began = earlier?.began ?? now
         let result = Result(hash: reading.hash, began: began, isSettled: began - since >= Self.unsettled)
         guard reading.isWhole else {

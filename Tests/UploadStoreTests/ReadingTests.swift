@@ -207,6 +207,36 @@ struct ReadingTests {
         }
     }
 
+    @Test("once when another content takes its place", arguments: [1_000_000, 5])
+    func isReadOnceForReplacement(size: Int) throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        #expect(try lab.store.put([UInt8](repeating: 2, count: size), Self.path) == .replaced)
+        #expect(lab.read == 1_000_000)
+        let version = "received_files/pi-01/.versions/\(Self.path)/\(sha256(Self.content))"
+        #expect(try lab.folder.read(version) == Self.content)
+    }
+
+    @Test("no more when readings are given up: what needs one fails and changes nothing", arguments: [1_000_000, 5])
+    func isGivenUp(size: Int) throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        let before = lab.folder.files(below: "received_files")
+        let upload = try lab.store.receive([UInt8](repeating: 2, count: size), Self.path)
+        lab.store.giveUpReadings()
+        #expect {
+            try lab.store.commit(upload)
+        } throws: {
+            if case StoreError.failed(let failure) = $0 { failure.code == ECANCELED } else { false }
+        }
+        #expect(lab.read == 0)
+        #expect(lab.folder.files(below: "received_files") == before)
+        // It is as whole as it was, and can be kept.
+        let file = try UploadStore.announced([UInt8](repeating: 2, count: size), Self.path)
+        #expect(try lab.store.partials.keep(upload, of: file) == Int64(size))
+        #expect(try lab.store.put(Self.content, "b") == .created)
+    }
+
     @Test("and one that comes in parts when it is gone on with after a restart; and each reading says how it gets on")
     func isReadAfterRestart() throws {
         let folder = try TemporaryFolder()
