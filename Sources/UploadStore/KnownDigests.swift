@@ -20,8 +20,6 @@ final class KnownDigests: Sendable {
 
     /// In seconds: damage that the disk does is noticed after that.
     private static let lifetime: Int64 = 3600
-    /// Seconds: times are as coarse as the kernel's tick, on some file systems 2 s, so that a later change may look the same.
-    private static let unsettled: Int64 = 3
     private static let most = 4096
 
     init(_ readings: Readings) {
@@ -36,10 +34,7 @@ final class KnownDigests: Sendable {
         }
         let reading = try readings.hash(of: file.file, file.status, while: isWanted)
         let digest = reading.hash.copy.finish()
-        guard now - Int64(file.status.st_ctim.tv_sec) >= Self.unsettled, FileStamp(try file.file.status()) == stamp
-        else {
-            return digest
-        }
+        guard reading.isSettled, FileStamp(try file.file.status()) == stamp else { return digest }
         known.withLock { known in
             // Forgetting costs a reading, never a byte.
             if known.count >= Self.most, let oldest = known.min(by: { $0.value.time < $1.value.time })?.key {

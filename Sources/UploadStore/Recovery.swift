@@ -75,7 +75,7 @@ extension Replacements {
     /// Whether the new content, if it still lies here, is what the intent says.
     private func isWhole(_ replacement: Replacement) throws -> Bool {
         guard let content = try StoredFile(replacement.contentName, in: directory) else { return true }
-        return try content.digest(progress: reading) == replacement.digest
+        return try readings.digest(of: content) == replacement.digest
     }
 }
 

@@ -14,18 +14,18 @@ final class Replacements: Sendable {
     private let tree: FolderTree
     private let temporaries: TemporaryFiles
     private let observe: StepObserver
-    let reading: ReadObserver
+    let readings: Readings
     /// What an error cut off halfway, by the key of its place; to be finished before anything else happens there.
     private let unfinished = Mutex<[[UInt8]: Replacement]>([:])
 
     init(
-        in notes: Notes, tree: FolderTree, temporaries: TemporaryFiles, reading: @escaping ReadObserver,
+        in notes: Notes, tree: FolderTree, temporaries: TemporaryFiles, readings: Readings,
         observe: @escaping StepObserver
     ) {
         self.notes = notes
         self.tree = tree
         self.temporaries = temporaries
-        self.reading = reading
+        self.readings = readings
         self.observe = observe
     }
 
@@ -56,12 +56,13 @@ final class Replacements: Sendable {
     }
 
     /// After an error the replacement is undone if no final name was touched yet; else it is kept to be finished.
-    func carryOut(_ replacement: Replacement) throws {
+    /// `found`: what files hold that were just read.
+    func carryOut(_ replacement: Replacement, knowing found: [FileStamp: SHA256Digest] = [:]) throws {
         let directory: Directory
         do {
             // Held until the end: what is done must not stay noted because the folder cannot be looked up once more.
             directory = try self.directory
-            try keepEarlierVersion(replacement)
+            try keepEarlierVersion(replacement, found)
             try exchange(replacement)
         } catch {
             abandon(replacement)
@@ -114,12 +115,12 @@ final class Replacements: Sendable {
 
 extension Replacements {
     /// The current content becomes `.versions/<path>/<sha256>`, its receipt beside it.
-    private func keepEarlierVersion(_ replacement: Replacement) throws {
+    private func keepEarlierVersion(_ replacement: Replacement, _ found: [FileStamp: SHA256Digest]) throws {
         let place = replacement.place
         guard try directory.has(replacement.contentName), let folder = try tree.existing(place.folder),
             let current = try StoredFile(place.name, in: folder)
         else { return }
-        let digest = try current.digest(progress: reading)
+        let digest = try found[FileStamp(current.status)] ?? readings.digest(of: current)
         guard digest != replacement.digest else { return }
 
         let versions = try tree.durable(place.versionsFolder)
@@ -140,7 +141,7 @@ extension Replacements {
             guard error.code == EEXIST else { throw error }
             // Linked before a crash, or really held twice. What has the name and not the content is damaged.
             if let held = try StoredFile(digest.hex, in: versions), held.size == current.size,
-                try held.digest(progress: reading) == digest
+                try readings.digest(of: held) == digest
             {
                 return try held.file.synchronize()
             }
@@ -175,7 +176,8 @@ extension Replacements {
         let hasContent = try directory.has(replacement.contentName)
         // Without its content here, the receipt may only follow to where the content has gone.
         let receiptIsDue =
-            try hasContent || StoredFile(place.name, in: folder)?.digest(progress: reading) == replacement.digest
+            try hasContent
+            || StoredFile(place.name, in: folder).map { try readings.digest(of: $0) } == replacement.digest
         if try receiptIsDue && directory.has(replacement.receiptName) {
             try directory.rename(replacement.receiptName, into: folder, as: place.receiptName)
             observe(.receiptReplaced)

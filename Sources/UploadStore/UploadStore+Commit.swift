@@ -27,13 +27,22 @@ extension UploadStore {
                     continue
                 }
                 // Read anew, whatever is known of it: that costs no more than the sending did.
+                var found: [FileStamp: SHA256Digest] = [:]
+                func readOnce(_ stored: StoredFile) throws -> SHA256Digest {
+                    let stamp = FileStamp(stored.status)
+                    if let digest = found[stamp] { return digest }
+                    let digest = try readings.digest(of: stored)
+                    found[stamp] = digest
+                    return digest
+                }
                 if let held = try held(
-                    place, in: folder, current, digest: digest, size: upload.size,
-                    digestOf: { try $0.digest(progress: reading) })
+                    place, in: folder, current, digest: digest, size: upload.size, digestOf: readOnce)
                 {
                     return try acknowledge(held, digest, receipt)
                 }
-                return try replace(place, digest, upload.file, receipt)
+                // Before anything is noted: a reading that is given up leaves nothing to undo.
+                _ = try readOnce(current)
+                return try replace(place, digest, upload.file, knowing: found, receipt)
             }
         } catch let error as SystemCallError {
             throw StoreError(error, needed: upload.size)
@@ -96,14 +105,14 @@ extension UploadStore {
     }
 
     private func replace(
-        _ place: Place, _ digest: SHA256Digest, _ content: TemporaryFile,
+        _ place: Place, _ digest: SHA256Digest, _ content: TemporaryFile, knowing found: [FileStamp: SHA256Digest],
         _ receipt: (Receipt.Result) throws -> SignedReceipt
     ) throws -> SignedReceipt {
         let signed = try receipt(.replaced)
         let receiptFile = try temporaries.make(
             holding: ReceiptFile(signed, digest: digest, name: place.name).contents)
         let replacement = try replacements.prepare(place, digest: digest, content: content, receipt: receiptFile)
-        try replacements.carryOut(replacement)
+        try replacements.carryOut(replacement, knowing: found)
         // Who removes the store's own folder meanwhile takes the new content with it, and leaves nothing to be carried out.
         let folder = try tree.durable(place.folder)
         guard let stored = try folder.status(of: place.name), stored.isSameFile(as: try content.file.status()) else {

@@ -16,7 +16,7 @@ package final class UploadStore: Sendable {
     let creations: Creations
     let replacements: Replacements
     let observe: StepObserver
-    let reading: ReadObserver
+    let readings: Readings
     let knownDigests: KnownDigests
     /// The folder of those that the receiver ever used.
     let certificates: String?
@@ -54,16 +54,15 @@ package final class UploadStore: Sendable {
                 try notes.folder(.temporary)
             }
             creations = Creations { () throws(SystemCallError) in try notes.folder(.creating) }
+            readings = Readings(progress: reading, clock: clock)
             replacements = Replacements(
-                in: notes, tree: tree, temporaries: temporaries, reading: reading, observe: observe)
+                in: notes, tree: tree, temporaries: temporaries, readings: readings, observe: observe)
             reservations = SpaceReservations(of: root.file, keepingFree: keptFree)
-            let readings = Readings(progress: reading, clock: clock)
             partials = Partials(
                 tree: tree, temporaries: temporaries, reservations: reservations, limits: limits,
                 readings: readings, warn: warn, observe: observe)
             knownDigests = KnownDigests(readings)
             self.certificates = certificates
-            self.reading = reading
             self.observe = observe
 
             let removed = try temporaries.removeAll()
@@ -92,6 +91,10 @@ package final class UploadStore: Sendable {
             throw StoreError(error, needed: size)
         }
     }
+
+    /// For who stops: from now on no stored file is read for anybody. What needs that fails with ECANCELED, and has touched nothing,
+    /// or is finished or undone at the next start.
+    package func giveUpReadings() { readings.giveUp() }
 
     /// Bytes that an upload of `pi` may have now.
     package func availableSpace(for pi: PiName) throws(StoreError) -> Int64 { try reservations.available(for: pi) }

@@ -91,4 +91,26 @@ struct StoppingTests {
             #expect(receiver.stored.isEmpty)
         }
     }
+
+    @Test("nor for the reading of a large stored file; what came, and was to take its place, is kept")
+    func isNotHeldUpByReading() async throws {
+        let folder = try TemporaryFolder()
+        try folder.write([], to: "received_files/pi-01/a")
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: folder("received_files/pi-01/a")))
+        // Takes no room: it has no block.
+        try file.truncate(atOffset: 64 << 30)
+        try file.close()
+        try await RunningReceiver.run(drainSeconds: 1, resumableAbove: 0, folder: folder) { receiver in
+            let request = receiver.request(path: "a")
+            try await receiver.connected { client in
+                try client.send(request.bytes)
+                Task { await receiver.stop() }
+                #expect(throws: (any Error).self) { try client.response() }
+            }
+        }
+        let stored = folder.files(below: "received_files")
+        #expect(stored.count == 4 && stored.contains("pi-01/a"))
+        let kept = try #require(stored.first { $0.hasPrefix(".receiver/partials/pi-01/") && !$0.hasSuffix(".note") })
+        #expect(try folder.read("received_files/\(kept)") == Array("hello".utf8))
+    }
 }

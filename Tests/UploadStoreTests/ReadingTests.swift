@@ -53,6 +53,19 @@ struct ReadingTests {
             _ = try store.send(content, of: file, upTo: end)
         }
 
+        /// How many bytes are read for somebody who is gone after the first of them.
+        func announceForAMoment(_ content: [UInt8]) throws -> Int {
+            let file = try UploadStore.announced(content, ReadingTests.path)
+            let before = read
+            #expect {
+                try store.acknowledge(
+                    file, while: { read == before }, receipt: { try signReceipt(for: file, result: $0) })
+            } throws: {
+                if case StoreError.failed(let failure) = $0 { failure.code == ECANCELED } else { false }
+            }
+            return read - before
+        }
+
         func write(_ content: [UInt8], at offset: UInt64) throws {
             let file = try FileHandle(forUpdating: URL(fileURLWithPath: folder("received_files/pi-01/\(path)")))
             try file.seek(toOffset: offset)
@@ -105,36 +118,58 @@ struct ReadingTests {
     }
 
     @Test(
-        "no further when nobody wants to know any more; asked again, from there on, unless it changed or an hour has gone"
+        "no further when nobody wants to know any more; asked again, from there on, unless it changed or nobody asked for an hour"
     )
     func isReadWhileWanted() throws {
         let lab = try Lab()
         try lab.store.put(Self.content, Self.path)
-        let file = try UploadStore.announced(Self.content, Self.path)
-        func readSome() throws -> Int {
-            let before = lab.read
-            #expect {
-                try lab.store.acknowledge(
-                    file, while: { lab.read == before }, receipt: { try signReceipt(for: file, result: $0) })
-            } throws: {
-                if case StoreError.failed(let failure) = $0 { failure.code == ECANCELED } else { false }
-            }
-            return lab.read - before
-        }
-        let piece = try readSome()
+        let piece = try lab.announceForAMoment(Self.content)
         #expect((1..<500_000).contains(piece))
-        #expect(try readSome() == piece)
+        #expect(try lab.announceForAMoment(Self.content) == piece)
         #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000 - 2 * piece))
         lab.setClock { $0 + 3600 }
 
-        _ = try readSome()
+        _ = try lab.announceForAMoment(Self.content)
         lab.setClock { $0 + 3600 }
         #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
 
         lab.setClock { $0 + 3600 }
-        _ = try readSome()
+        _ = try lab.announceForAMoment(Self.content)
         try lab.write([2], at: 0)
         #expect(try lab.announce(Self.content) == (nil, 1_000_000))
+    }
+
+    @Test("to the end however long that takes; what was read over an hour ago counts for that one announcement")
+    func isReadForHours() throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        var read = 0
+        for _ in 1...3 {
+            read += try lab.announceForAMoment(Self.content)
+            lab.setClock { $0 + 3599 }
+        }
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000 - read))
+        #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000))
+        #expect(try lab.announce(Self.content) == (.unchanged, 0))
+    }
+
+    @Test("from its first byte on as long as a change a moment before may hide another; then in turns, whatever its times")
+    func isReadOnWhenSettled() throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        let changed = try FileManager.default.attributesOfItem(atPath: lab.folder("received_files/pi-01/\(Self.path)"))
+        let time = Int64(try #require(changed[.modificationDate] as? Date).timeIntervalSince1970)
+        // Right after the change, and with a clock that was set back since.
+        for start in [time, time - 1_000_000] {
+            lab.setClock { _ in start }
+            let piece = try lab.announceForAMoment(Self.content)
+            lab.setClock { _ in start + 10 }
+            #expect(try lab.announceForAMoment(Self.content) == piece)
+            // That was from the first byte on again, and counts.
+            #expect(try lab.announce(Self.content) == (.unchanged, 1_000_000 - piece))
+            #expect(try lab.announce(Self.content) == (.unchanged, 0))
+            lab.setClock { _ in start + 10_000 }
+        }
     }
 
     @Test("and one that comes in parts from there on, too, where its reading was put off")
@@ -172,6 +207,36 @@ struct ReadingTests {
             #expect(try lab.store.put(Self.content, Self.path) == .unchanged)
             #expect(lab.read == reads * 1_000_000)
         }
+    }
+
+    @Test("once when another content takes its place", arguments: [1_000_000, 5])
+    func isReadOnceForReplacement(size: Int) throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        #expect(try lab.store.put([UInt8](repeating: 2, count: size), Self.path) == .replaced)
+        #expect(lab.read == 1_000_000)
+        let version = "received_files/pi-01/.versions/\(Self.path)/\(sha256(Self.content))"
+        #expect(try lab.folder.read(version) == Self.content)
+    }
+
+    @Test("no more when readings are given up: what needs one fails and changes nothing", arguments: [1_000_000, 5])
+    func isGivenUp(size: Int) throws {
+        let lab = try Lab()
+        try lab.store.put(Self.content, Self.path)
+        let before = lab.folder.files(below: "received_files")
+        let upload = try lab.store.receive([UInt8](repeating: 2, count: size), Self.path)
+        lab.store.giveUpReadings()
+        #expect {
+            try lab.store.commit(upload)
+        } throws: {
+            if case StoreError.failed(let failure) = $0 { failure.code == ECANCELED } else { false }
+        }
+        #expect(lab.read == 0)
+        #expect(lab.folder.files(below: "received_files") == before)
+        // It is as whole as it was, and can be kept.
+        let file = try UploadStore.announced([UInt8](repeating: 2, count: size), Self.path)
+        #expect(try lab.store.partials.keep(upload, of: file) == Int64(size))
+        #expect(try lab.store.put(Self.content, "b") == .created)
     }
 
     @Test("and one that comes in parts when it is gone on with after a restart; and each reading says how it gets on")

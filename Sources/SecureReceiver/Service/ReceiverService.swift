@@ -69,6 +69,8 @@ struct ReceiverService: Service, CustomStringConvertible {
         if let address = listener.localAddress { await onListening(address) }
         await serve(listener, group)
         sweeping.cancel()
+        // Nobody waits for an answer any more; a large file may take many minutes.
+        receiver.store.giveUpReadings()
         try await receiver.commits.stop()
         try await group.shutdownGracefully()
         receiver.refusals.tellOfOthers(all: true, to: logger)

@@ -110,6 +110,9 @@ struct Receiver: Sendable {
         case .pathConflict:
             log(.notice, "path in use", ["reason": "\(error)"])
             return Refusal(.pathConflict, "\(upload.path) cannot be stored beside what is there.")
+        case .failed(let failure) where failure.code == ECANCELED:
+            log(.notice, "reading of a stored file given up", ["size": "\(upload.size)"])
+            return .noLongerAwaited
         case .insufficientSpace:
             log(.error, "not enough space", ["size": "\(upload.size)"])
             return Refusal(.insufficientStorage, "The receiver has no room for \(upload.size) bytes.")

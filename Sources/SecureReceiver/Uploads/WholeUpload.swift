@@ -1,3 +1,5 @@
+import Files
+import Glibc
 import Logging
 import NIOCore
 import Synchronization
@@ -63,14 +65,24 @@ final class WholeUpload: UploadBody {
         }
         receiver.commits.submit(.init(upload.file)) { [self] in
             let response = receiver.response(about: upload.file, logger) {
-                let signed = try receiver.store.commit(
-                    incoming, modified: upload.file.modified, receipt: receiver.signer(upload, credentials))
+                let signed = try commit(credentials)
                 if signed.receipt.result != .unchanged { charge?.keep() }
                 // Of an earlier attempt.
                 if turn != nil { try? receiver.store.partials.remove(PartialKey(upload.file)) }
                 return receiver.stored(signed, logger, since: began)
             }
             eventLoop.execute { answer(response) }
+        }
+    }
+
+    private func commit(_ credentials: Credentials) throws -> SignedReceipt {
+        do {
+            return try receiver.store.commit(
+                incoming, modified: upload.file.modified, receipt: receiver.signer(upload, credentials))
+        } catch StoreError.failed(let failure) where failure.code == ECANCELED {
+            // All of it came, and the receiver stops.
+            if let turn { receiver.keep(incoming, of: upload.file, turn: turn, room: room, charge: charge) }
+            throw StoreError.failed(failure)
         }
     }
 }
