@@ -185,7 +185,7 @@ trap 'rm -rf -- "$work"' EXIT
 # --- What is to be sent -----------------------------------------------------------------------------------------------
 
 # Oldest first, each with its time. Hidden names, links and receipts are left out.
-find -P "$source" -mindepth 1 \( -name '.*' -o -path "$sent" \) -prune -o \
+find -P "$source" -mindepth 1 \( -name '.*' -o -samefile "$sent" \) -prune -o \
     -type f ! -name '*.sha256' -printf '%T@ %P\0' | sort -z -n >"$work/list"
 now=$(date +%s)
 files=() waiting=0 still_written=0

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Files
 import Glibc
 import Logging
 import NIOCore
@@ -91,6 +92,7 @@ struct SecureReceiver: AsyncParsableCommand {
         configuration.address = listen
         configuration.port = port
         configuration.inheritedSocket = try InheritedSocket.find()
+        // Each upload under way holds one.
         let budget = DescriptorBudget(descriptors: DescriptorLimit.raise(), eventLoops: System.coreCount)
         configuration.limits = limits.clientLimits(budget)
         configuration.largestFile = limits.maxSize?.bytes

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Files
 
 @main
 struct SecureSenderCommand: ConfigurableCommand {
@@ -67,6 +68,8 @@ struct SecureSenderCommand: ConfigurableCommand {
     var configurationFile: ConfigurationOption
 
     mutating func run() throws {
+        // Files that are moved together may each have folders of their own, and all of these are open.
+        DescriptorLimit.raise()
         let report = Report(reporting)
         let status: ExitStatus
         do throws(CommandFailure) { status = try send(report) } catch {

@@ -1,9 +1,10 @@
 import Glibc
 
 /// How many files and sockets the process may have open (setrlimit(2)).
-enum DescriptorLimit {
-    /// Raises the soft limit, 1,024 by default, to the hard one: each upload under way holds one. Returns what counts now.
-    static func raise() -> Int {
+package enum DescriptorLimit {
+    /// Raises the soft limit, 1,024 by default, to the hard one. Returns what counts now.
+    @discardableResult
+    package static func raise() -> Int {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
         limit.rlim_cur = limit.rlim_max
