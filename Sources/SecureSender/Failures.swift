@@ -1,4 +1,5 @@
 import CommandSupport
+import Files
 import UploadProtocol
 
 /// The messages that scripts and people look for, word for word at the start of the line.
@@ -19,6 +20,11 @@ extension CommandFailure {
     ) -> CommandFailure {
         CommandFailure(
             "\(CommandOutput.oneLine(folder)) not a valid directory", reason: reason, hint: hint, exitCode: .noInput)
+    }
+
+    static func notADirectory(_ folder: String, _ error: SystemCallError) -> CommandFailure {
+        error.wayOut.map { notADirectory(folder, reason: "\(error)", hint: $0) }
+            ?? notADirectory(folder, reason: "\(error)")
     }
 
     /// `file`: of the identity in use, inside of the folder.

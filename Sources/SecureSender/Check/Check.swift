@@ -98,11 +98,11 @@ extension Check {
             try look(through: source, leavingOut: target, keeping: identity)
         }
         let words = "\(CommandOutput.oneLine(folder)): \(counted(scan.files.count, "file"))"
-        let others = scan.unsendable.count + scan.unreadable.count + scan.immovable.count
-        if others > 0 {
+        if let (name, failure) = scan.failures.first {
             try warn(
-                .folder, "\(words), and \(counted(others, "name")) that cannot be sent",
-                hint: "a run says why of each")
+                .folder,
+                "\(words), and \(counted(scan.leftCount, "name")) that cannot be sent, such as \(name): \(failure.reason ?? failure.message)",
+                hint: failure.hint ?? "a run says why of each")
         } else {
             try ok(.folder, words)
         }

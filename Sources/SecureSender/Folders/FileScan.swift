@@ -10,7 +10,7 @@ struct FileScan {
     private(set) var reserved = Noted<(name: String, error: UploadPathError)>()
     /// Names that cannot be stored, too long ones for example: somebody has to rename these.
     private(set) var unsendable = Noted<(name: String, error: UploadPathError)>()
-    /// Folders inside that cannot be read.
+    /// Folders inside that cannot be read, and names that cannot be looked at: what is there may be a file to send.
     private(set) var unreadable = Noted<SystemCallError>()
     /// Folders inside whose files cannot be moved; these are left out.
     private(set) var immovable = Noted<ImmovableFolder>()
@@ -27,7 +27,7 @@ struct FileScan {
     /// The first file of the identity in use that would be sent.
     private var identityFile: String?
     private let identity: [Fingerprint]
-    private let excluded: Fingerprint?
+    private var excluded: Fingerprint?
     private let begunBefore: [BegunFile]
     private let selection: FileSelection
     private let isSpared: (Fingerprint) -> Bool
@@ -59,7 +59,9 @@ struct FileScan {
             }
             try collect(folder, path: [], target: FolderTarget(sentFolder))
         } catch {
-            throw .notADirectory(folder.path, reason: "\(error)")
+            // What was found before it is sent: one bad block is not the whole disk.
+            guard !files.isEmpty else { throw .notADirectory(folder.path, error) }
+            unreadable.append(error)
         }
         if let identityFile { throw .holdsIdentity(folder.path, identityFile) }
         files.sort()
@@ -78,7 +80,9 @@ struct FileScan {
                 return refuse(String(decoding: bytes, as: UTF8.self), below: path, .notUTF8)
             }
             // A file that vanishes meanwhile is not ours to send.
-            guard let status = try folder.status(of: name), status.isRegularFile || status.isFolder else { return }
+            guard let status = try look(at: name, in: folder, path), status.isRegularFile || status.isFolder else {
+                return
+            }
             guard
                 status.isFolder
                     ? selection.wantsFolder(name, below: path) : selection.wantsFile(name, below: path)
@@ -108,6 +112,19 @@ struct FileScan {
                     add(name, of: path, fingerprint)
                 }
             }
+        }
+    }
+
+    /// `nil` where nothing can be done with it. An inode that is broken, or a dead mount, must not hold up what is beside it;
+    /// but a folder that may not be searched has nothing beside it.
+    private mutating func look(
+        at name: String, in folder: Folder, _ path: [String]
+    ) throws(SystemCallError) -> stat? {
+        do throws(SystemCallError) { return try folder.status(of: name) } catch {
+            guard error.code != EACCES || folder.isSearchable else { throw error }
+            // It may be a folder or a file.
+            if selection.wantsFolder(name, below: path) { unreadable.append(error) }
+            return nil
         }
     }
 

@@ -48,6 +48,9 @@ struct Folder: Sendable {
         return try folder(name)
     }
 
+    /// Whether this user may look at what has a name in it.
+    var isSearchable: Bool { faccessat(descriptor.number, ".", X_OK, AT_EACCESS) == 0 }
+
     /// `nil` if nothing has that name. Links are not followed.
     func status(of name: String) throws(SystemCallError) -> stat? {
         var status = stat()

@@ -26,7 +26,7 @@ struct DryRun {
         say("\(counted(files, "file")), \(formattedSize(bytes))")
         if list.isPartial { say("and then as many more as there are") }
         for (name, error) in scan.reserved.told + scan.unsendable.told { leave(name, "\(error)") }
-        for error in scan.unreadable.told { leave(error.path, error.reason) }
+        for error in scan.unreadable.told { leave(error.path, error.reason, error.wayOut) }
         for folder in scan.immovable.told { leave(folder.path, "\(folder.obstacle)") }
         tellLeft(untold: scan.reserved.untold + scan.unsendable.untold + scan.unreadable.untold + scan.immovable.untold)
     }
@@ -57,12 +57,12 @@ struct DryRun {
                 "  \(CommandOutput.oneLine(path.description))  \(formattedSize(fingerprint.size))"
                     + (isYoung ? "  once it is unchanged for \(roundedTime(settings.quietTime))" : ""))
         } catch {
-            if error != .gone { leave(path.description, "\(error)") }
+            if error != .gone { leave(path.description, "\(error)", error.wayOut) }
         }
     }
 
-    private mutating func leave(_ name: String, _ reason: String) {
-        left.append((name, reason))
+    private mutating func leave(_ name: String, _ reason: String, _ wayOut: String? = nil) {
+        left.append((name, reason + (wayOut.map { "; \($0)" } ?? "")))
     }
 
     private func tellLeft(untold: Int) {

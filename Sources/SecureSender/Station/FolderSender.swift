@@ -187,27 +187,14 @@ extension FolderSender {
                     "\(counted(scan.reserved.count, "name")) left out that the receiver does not take, such as "
                         + "\(CommandOutput.oneLine(name)): \(error)"))
         }
-        for (name, error) in scan.unsendable.told {
-            notices.append(.failed(.notSent(name, reason: "\(error)", hint: error.wayOut), file: name))
-        }
+        notices += scan.failures.map { .failed($0.failure, file: $0.name) }
         if scan.unsendable.untold > 0 {
             notices.append(.warning("\(counted(scan.unsendable.untold, "more file")) with such a name"))
         }
-        for error in scan.unreadable.told {
-            notices.append(.failed(.notSent(error.path, reason: "\(error)", hint: error.wayOut), file: error.path))
+        if scan.unreadable.untold > 0 {
+            notices.append(.warning("\(counted(scan.unreadable.untold, "more name")) that cannot be looked at"))
         }
-        for folder in scan.immovable.told { notices.append(.failed(.immovable(folder), file: folder.path)) }
         return notices
-    }
-}
-
-extension UploadPathError {
-    fileprivate var wayOut: String {
-        if case .segmentCount = self {
-            "move it up: at most \(UploadPath.mostSegments - 1) folders, one inside of the other"
-        } else {
-            "give it another name"
-        }
     }
 }
 
