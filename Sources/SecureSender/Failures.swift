@@ -81,6 +81,15 @@ extension CommandFailure {
             hint: "\(hint); nothing has been sent", exitCode: .cannotCreate)
     }
 
+    static func sentFolder(_ folder: String, _ error: SystemCallError) -> CommandFailure {
+        guard error.isForLackOfRoom else { return sentFolder(folder, reason: "\(error)") }
+        return sentFolder(
+            folder, reason: "\(error)",
+            hint:
+                "make room on this disk (df shows how full it is; --keep-sent-space removes the oldest sent files), or name a folder on another one with --sent-dir"
+        )
+    }
+
     /// Of the folder that is sent, or of one inside of it or of the one for sent files.
     static func immovable(_ folder: ImmovableFolder) -> CommandFailure {
         let path = CommandOutput.oneLine(folder.path)

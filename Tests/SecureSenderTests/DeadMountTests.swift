@@ -61,4 +61,21 @@ struct DeadMountTests {
         let outcome = try await station.send(to: receiver.port, ["--exclude", "broken"])
         #expect(outcome.exitCode == 0, "\(outcome.errors)")
     }
+
+    @Test("among sent files is named, and those beside it are tidied up", arguments: cases)
+    func tidying(name: String, isFolder: Bool) async throws {
+        let station = try Station(files: ["a": "1", "sub/b": "2", "z": "3"])
+        let receiver = try station.listenHonestly()
+        #expect(try await station.send(to: receiver.port).exitCode == 0)
+        let path = station.folder("sent_files/\(name)")
+        if isFolder { mkdir(path, 0o755) } else { close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)) }
+        let mount = try #require(DeadMount(on: path))
+        let outcome = try await station.send(to: receiver.port, ["--keep-sent-space", "0"])
+        #expect(
+            outcome.errors
+                == "Not all sent files could be looked through to remove old ones: cannot look at \(mount.path): Transport endpoint is not connected\n"
+        )
+        #expect(outcome.output.contains("3 sent files removed, "))
+        #expect(outcome.exitCode == 0)
+    }
 }

@@ -19,13 +19,15 @@ extension SecureSenderCommand {
         if dryRun { return try list(source, identity) }
         guard let lock = lock(source, report) else { return .success }
         defer { withExtendedLifetime(lock) {} }
-        let place = FolderSender.Place(
-            name: dir, source: source, sentFolder: try SentFolder.open(places.sentDir, for: source), receiver: receiver)
+        let sentFolder = try SentFolder.open(places.sentDir, for: source) { folder in
+            Tidying(of: folder, identity: identity, limits: settings.sentLimits).run { report($0) }
+        }
+        let place = FolderSender.Place(name: dir, source: source, sentFolder: sentFolder, receiver: receiver)
         guard let interval = station.interval else {
             let sender = FolderSender(place, as: identity, settings: settings) { report($0) }
-            let outcome = try sender.sendAll()
-            try sender.tidyUp()
-            return outcome.status
+            // Also where the receiver is away for weeks: the station goes on to fill the disk.
+            defer { sender.tidyUp() }
+            return try sender.sendAll().status
         }
         try stay(at: place, as: identity, from: folder, interval: interval, report: report)
         return .success
@@ -62,11 +64,7 @@ extension SecureSenderCommand {
         let scan = try FileScan(of: source, leavingOut: sentFolder, keeping: identity, selection: settings.selection)
         var dryRun = DryRun(of: source, settings: settings) { CommandOutput.say($0) }
         dryRun.list(scan)
-        do throws(SystemCallError) {
-            if let sentFolder { try dryRun.list(sentFolder, of: identity) }
-        } catch {
-            throw .notADirectory(error.path, reason: "\(error)")
-        }
+        if let sentFolder { dryRun.list(sentFolder, of: identity) }
         return .success
     }
 

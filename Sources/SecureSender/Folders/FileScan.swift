@@ -94,6 +94,7 @@ struct FileScan {
                 return refuse(name, below: path, error)
             }
             if status.isFolder {
+                guard !folder.isLostAndFound(name, status) else { return }
                 descend(into: name, of: folder, path: path, target: target, status: Fingerprint(status))
             } else if let obstacle = exit.obstacle(to: status).map({ ImmovableFolder(path: folder.path, obstacle: $0) })
                 ?? target.immovable

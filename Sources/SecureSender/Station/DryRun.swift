@@ -32,19 +32,23 @@ struct DryRun {
     }
 
     /// What housekeeping would remove.
-    func list(_ sentFolder: Folder, of identity: PiIdentity) throws(SystemCallError) {
-        guard let limits = settings.sentLimits else { return }
-        let clock = SenderClock(
-            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
+    func list(_ sentFolder: Folder, of identity: PiIdentity) {
+        let tidying = Tidying(of: sentFolder, identity: identity, limits: settings.sentLimits)
+        guard settings.sentLimits != nil else { return }
         say("Would remove from \(CommandOutput.oneLine(sentFolder.path)):")
-        let outcome = try Housekeeping(
-            of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now)
-        ).run(removes: false) { say("  \(CommandOutput.oneLine($0))") }
+        guard let outcome = tidying.look(removes: false, tell: { say("  \(CommandOutput.oneLine($0))") }) else { return }
         say("\(counted(outcome.removed, "file")), with their receipts \(formattedSize(outcome.freed))")
-        guard outcome.kept.count > 0 else { return }
-        say("Would keep, though they are old enough:")
-        for (path, doubt) in outcome.kept.told { say("  \(CommandOutput.oneLine(path)): \(doubt)") }
-        if outcome.kept.untold > 0 { say("and \(outcome.kept.untold) more") }
+        tell("Would keep, though they are old enough:", outcome.kept) { ($0.path, "\($0.doubt)") }
+        tell("Could not look at:", outcome.unreadable) { ($0.path, $0.reason) }
+    }
+
+    private func tell<Element>(
+        _ title: String, _ noted: Noted<Element>, _ words: (Element) -> (path: String, reason: String)
+    ) {
+        guard noted.count > 0 else { return }
+        say(title)
+        for (path, reason) in noted.told.map(words) { say("  \(CommandOutput.oneLine(path)): \(reason)") }
+        if noted.untold > 0 { say("and \(noted.untold) more") }
     }
 
     private mutating func judge(_ path: UploadPath, _ quietTime: QuietTime) {

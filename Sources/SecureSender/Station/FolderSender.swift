@@ -24,6 +24,7 @@ final class FolderSender {
     private var reach = LinkReach()
     /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
+    private var toldOfTidying: [SendEvent] = []
     private var begun = BegunFiles()
     /// Whether the last look sent nothing while some files had further names: the one it tried may be what is wrong.
     private var takesAllNames = false
@@ -109,10 +110,10 @@ extension FolderSender {
 
     private func look() throws(CommandFailure) -> FileScan {
         do throws(SystemCallError) {
-            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop) }
+            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop, makeRoom: tidyUp) }
             couldNotMove = false
         } catch {
-            throw .sentFolder(sentFolder.path, reason: "\(error)")
+            throw .sentFolder(sentFolder.path, error)
         }
         do throws(SystemCallError) {
             try SentFiles(source: source, root: sentFolder, stop: stop).recover()
@@ -126,24 +127,14 @@ extension FolderSender {
         ) { [refused] in refused.spares($0, at: .now) }
     }
 
-    /// As often as something may have come that is old enough by now.
-    func tidyUp() throws(CommandFailure) {
-        guard let limits = settings.sentLimits else { return }
-        let clock = SenderClock(
-            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
-        do throws(SystemCallError) {
-            let outcome = try Housekeeping(
-                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now), stop: stop
-            ).run()
-            if outcome.removed > 0 { report(.sentFilesRemoved(files: outcome.removed, bytes: outcome.freed)) }
-            guard let (path, doubt) = outcome.kept.told.first else { return }
-            report(
-                .warning(
-                    "\(counted(outcome.kept.count, "sent file")) not removed, such as \(CommandOutput.oneLine(path)): \(doubt)"
-                ))
-        } catch {
-            throw .sentFolder(sentFolder.path, reason: "\(error)")
+    /// As often as something may have come that is old enough by now, and where the disk is full.
+    func tidyUp() {
+        var warnings: [SendEvent] = []
+        Tidying(of: sentFolder, identity: identity, limits: settings.sentLimits, stop: stop).run { event in
+            if case .warning = event { warnings.append(event) } else { report(event) }
         }
+        if warnings != toldOfTidying { warnings.forEach(report) }
+        toldOfTidying = warnings
     }
 
     /// False if it had to give up, or the folder is to be looked at again first.

@@ -68,7 +68,7 @@ final class StationLoop {
     private func tidyUp() {
         guard nextTidying <= .now, !stop.isWanted else { return }
         nextTidying = .now + .seconds(3600)
-        do throws(CommandFailure) { try sender.tidyUp() } catch { report(.failed(error, file: nil)) }
+        sender.tidyUp()
     }
 
     private func tellOfMissingWatches() {
