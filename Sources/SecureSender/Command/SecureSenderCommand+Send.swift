@@ -7,6 +7,9 @@ extension SecureSenderCommand {
     func send(_ report: Report) throws(CommandFailure) -> ExitStatus {
         guard let ip, let dir else { throw .missingArguments }
         let source = try Folder(source: dir)
+        // First: who waits for it goes by what is there then.
+        guard let lock = dryRun ? source.descriptor : lock(source, report) else { return .success }
+        defer { withExtendedLifetime(lock) {} }
         let folder = try IdentityFolder.first(of: IdentityFolder.candidates(chosen: places.identity))
         let identity = try PiIdentity(readingFrom: folder)
         for path in identity.readableByAll {
@@ -17,8 +20,6 @@ extension SecureSenderCommand {
             throw .immovable(.init(path: source.path, obstacle: obstacle))
         }
         if dryRun { return try list(source, identity) }
-        guard let lock = lock(source, report) else { return .success }
-        defer { withExtendedLifetime(lock) {} }
         let sentFolder = try SentFolder.open(places.sentDir, for: source) { folder in
             Tidying(of: folder, identity: identity, limits: settings.sentLimits).run { report($0) }
         }
