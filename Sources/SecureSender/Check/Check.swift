@@ -13,6 +13,8 @@ struct Check {
     let sentFolder: String?
     var selection = FileSelection()
     let identityFolder: String?
+    /// The path of the one in use, if there is one.
+    var configurationFile: String?
     var settings = SenderSettings()
     let report: (CheckFinding) throws(CommandFailure) -> Void
 
@@ -118,7 +120,8 @@ extension Check {
         if let obstacle = FolderExit(of: source).obstacle {
             throw .immovable(.init(path: source.path, obstacle: obstacle))
         }
-        return try FileScan(of: source, leavingOut: target, keeping: identity, selection: selection)
+        return try FileScan(
+            of: source, leavingOut: target, keeping: identity, settingsFile: configurationFile, selection: selection)
     }
 }
 

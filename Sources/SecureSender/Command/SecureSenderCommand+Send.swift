@@ -19,7 +19,8 @@ extension SecureSenderCommand {
         if let obstacle = FolderExit(of: source).obstacle {
             throw .immovable(.init(path: source.path, obstacle: obstacle))
         }
-        if dryRun { return try list(source, identity) }
+        let settings = try settings()
+        if dryRun { return try list(source, identity, settings) }
         let sentFolder = try SentFolder.open(places.sentDir, for: source) { folder in
             Tidying(of: folder, identity: identity, limits: settings.sentLimits).run { report($0) }
         }
@@ -30,12 +31,13 @@ extension SecureSenderCommand {
             defer { sender.tidyUp() }
             return try sender.sendAll().status
         }
-        try stay(at: place, as: identity, from: folder, interval: interval, report: report)
+        try stay(at: place, as: identity, from: folder, settings: settings, interval: interval, report: report)
         return .success
     }
 
-    private var settings: StationSettings {
+    private func settings() throws(CommandFailure) -> StationSettings {
         var settings = StationSettings()
+        settings.file = try configurationFile.find()?.path
         settings.quietTime = .seconds(station.quietTime.seconds)
         settings.selection = selection.selection
         settings.sentLimits = housekeeping.limits
@@ -44,8 +46,8 @@ extension SecureSenderCommand {
     }
 
     private func stay(
-        at place: FolderSender.Place, as identity: PiIdentity, from folder: IdentityFolder, interval: Duration,
-        report: Report
+        at place: FolderSender.Place, as identity: PiIdentity, from folder: IdentityFolder, settings: StationSettings,
+        interval: Duration, report: Report
     ) throws(CommandFailure) {
         let watch = station.watch ? FolderWatch() : nil
         if station.watch, watch == nil {
@@ -60,9 +62,13 @@ extension SecureSenderCommand {
     }
 
     /// The dry run.
-    private func list(_ source: Folder, _ identity: PiIdentity) throws(CommandFailure) -> ExitStatus {
+    private func list(
+        _ source: Folder, _ identity: PiIdentity, _ settings: StationSettings
+    ) throws(CommandFailure) -> ExitStatus {
         let sentFolder = SentFolder.existing(places.sentDir, for: source)
-        let scan = try FileScan(of: source, leavingOut: sentFolder, keeping: identity, selection: settings.selection)
+        let scan = try FileScan(
+            of: source, leavingOut: sentFolder, keeping: identity, settingsFile: settings.file,
+            selection: settings.selection)
         var dryRun = DryRun(of: source, settings: settings) { CommandOutput.say($0) }
         dryRun.list(scan)
         if let sentFolder { dryRun.list(sentFolder, of: identity) }

@@ -18,6 +18,9 @@ struct FileScan {
     /// Those of `begun` that are still as they were; they are not among `files`.
     private(set) var begun: [BegunFile] = []
 
+    /// Names of the file with this run's settings, which is left out.
+    private(set) var settings = Noted<String>()
+
     /// Further names of files that are sent under another one first: their times change when that is moved.
     private(set) var furtherNameCount = 0
 
@@ -27,6 +30,7 @@ struct FileScan {
     /// The first file of the identity in use that would be sent.
     private var identityFile: String?
     private let identity: [Fingerprint]
+    private let settingsFile: Fingerprint?
     private var excluded: Fingerprint?
     private let begunBefore: [BegunFile]
     private let selection: FileSelection
@@ -38,15 +42,19 @@ struct FileScan {
 
     /// Hidden names and symbolic links are left out, so are FIFOs and devices, the folder for sent files, and files for which
     /// `sparing` is true. `begun`: files that are on their way already. `isOneNameEnough`: of a file with several (link(2)), for
-    /// this look. Throws where a file of `keeping` would be sent: who names a folder around the identity means another one, and
+    /// this look. `settingsFile`: the path of this run's, which is left out: without it the next run would do something else.
+    /// Throws where a file of `keeping` would be sent: who names a folder around the identity means another one, and
     /// the rest of it would be moved away too.
     init(
         of folder: Folder, leavingOut sentFolder: Folder?, keeping identity: PiIdentity? = nil,
+        settingsFile: String? = nil,
         quietTime: QuietTime = QuietTime(.zero), lifetime: Duration = .seconds(300),
         selection: FileSelection = FileSelection(), watch: FolderWatch? = nil, begun: [BegunFile] = [],
         isOneNameEnough: Bool = false, sparing isSpared: @escaping (Fingerprint) -> Bool = { _ in false }
     ) throws(CommandFailure) {
         self.identity = identity?.files ?? []
+        // At each look: editors put a new file in its place.
+        self.settingsFile = settingsFile.flatMap { try? fileStatus($0, followingLinks: true) }.map { Fingerprint($0) }
         self.selection = selection
         self.isSpared = isSpared
         begunBefore = begun
@@ -106,6 +114,9 @@ struct FileScan {
                 let fingerprint = Fingerprint(status)
                 // Whatever its name: a file can have several.
                 if identity.contains(where: fingerprint.isSameFile) { identityFile = folder.path(of: name) }
+                if settingsFile?.isSameFile(as: fingerprint) == true {
+                    return settings.append((path + [name]).joined(separator: "/"))
+                }
                 guard !isSpared(fingerprint) else { return }
                 if status.st_nlink > 1, isOneNameEnough, isFurtherName(path + [name], fingerprint) {
                     furtherNameCount += 1

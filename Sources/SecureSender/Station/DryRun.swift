@@ -25,6 +25,7 @@ struct DryRun {
         while let file = list.take(.oldest, at: .now) { judge(file.path, quietTime) }
         say("\(counted(files, "file")), \(formattedSize(bytes))")
         if list.isPartial { say("and then as many more as there are") }
+        for name in scan.settings.told { leave(name, "it holds the settings of secure-sender itself") }
         for (name, error) in scan.reserved.told + scan.unsendable.told { leave(name, "\(error)") }
         for error in scan.unreadable.told { leave(error.path, error.reason, error.wayOut) }
         for folder in scan.immovable.told { leave(folder.path, "\(folder.obstacle)") }

@@ -121,8 +121,8 @@ extension FolderSender {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
         }
         return try FileScan(
-            of: source, leavingOut: sentFolder, keeping: identity, quietTime: QuietTime(settings.quietTime),
-            lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
+            of: source, leavingOut: sentFolder, keeping: identity, settingsFile: settings.file,
+            quietTime: QuietTime(settings.quietTime), lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
             begun: begun.files, isOneNameEnough: !takesAllNames
         ) { [refused] in refused.spares($0, at: .now) }
     }
@@ -171,7 +171,9 @@ extension FolderSender {
     }
 
     private static func notices(of scan: FileScan) -> [SendEvent] {
-        var notices: [SendEvent] = []
+        var notices: [SendEvent] = scan.settings.told.map { name in
+            .notice("\(CommandOutput.oneLine(name)) left out: it holds the settings of secure-sender itself")
+        }
         if let (name, error) = scan.reserved.told.first {
             notices.append(
                 .notice(
@@ -197,6 +199,8 @@ struct StationSettings: Sendable {
     /// 5 min.
     var lookLifetime: Duration = .seconds(300)
     var selection = FileSelection()
+    /// Where these are from, if they are from a file.
+    var file: String?
     /// The default is that sent files stay.
     var sentLimits: SentLimits?
     var sender = SenderSettings()
