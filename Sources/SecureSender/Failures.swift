@@ -1,4 +1,5 @@
 import CommandSupport
+import Files
 import UploadProtocol
 
 /// The messages that scripts and people look for, word for word at the start of the line.
@@ -19,6 +20,11 @@ extension CommandFailure {
     ) -> CommandFailure {
         CommandFailure(
             "\(CommandOutput.oneLine(folder)) not a valid directory", reason: reason, hint: hint, exitCode: .noInput)
+    }
+
+    static func notADirectory(_ folder: String, _ error: SystemCallError) -> CommandFailure {
+        error.wayOut.map { notADirectory(folder, reason: "\(error)", hint: $0) }
+            ?? notADirectory(folder, reason: "\(error)")
     }
 
     /// `file`: of the identity in use, inside of the folder.
@@ -73,6 +79,15 @@ extension CommandFailure {
         CommandFailure(
             "Sent files cannot be moved to \(CommandOutput.oneLine(folder))", reason: reason,
             hint: "\(hint); nothing has been sent", exitCode: .cannotCreate)
+    }
+
+    static func sentFolder(_ folder: String, _ error: SystemCallError) -> CommandFailure {
+        guard error.isForLackOfRoom else { return sentFolder(folder, reason: "\(error)") }
+        return sentFolder(
+            folder, reason: "\(error)",
+            hint:
+                "make room on this disk (df shows how full it is; --keep-sent-space removes the oldest sent files), or name a folder on another one with --sent-dir"
+        )
     }
 
     /// Of the folder that is sent, or of one inside of it or of the one for sent files.

@@ -87,6 +87,23 @@ struct FileScanTests {
     }
 }
 
+@Suite("The folder in which fsck(8) puts what it finds", .enabled(if: geteuid() == 0))
+struct LostAndFoundTests {
+    @Test("is passed over at the top of a file system, and is like any other elsewhere")
+    func lostAndFound() async throws {
+        let folder = try TemporaryFolder()
+        guard let disk = try await SmallDisk(at: folder("disk")) else { return }
+        for place in ["", "disk/", "disk/sub/"] {
+            try folder.write([1], to: "\(place)lost+found/a")
+        }
+        #expect(try scan(folder).paths.sorted() == ["disk/sub/lost+found/a", "lost+found/a"])
+        // A station's own.
+        chown(folder("disk/lost+found"), 65534, 65534)
+        #expect(try scan(folder).paths.count == 3)
+        await disk.remove()
+    }
+}
+
 @Suite("The fingerprint of a file")
 struct FingerprintTests {
     @Test("changes with content, size, times and inode, and survives a move as the same content")

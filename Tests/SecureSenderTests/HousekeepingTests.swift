@@ -25,7 +25,7 @@ extension SentFixture {
         pageSize: Int = 20_000
     ) throws -> (removed: [String], kept: [String: SentFileDoubt]) {
         var removed: [String] = []
-        let outcome = try Housekeeping(
+        let outcome = Housekeeping(
             of: root, pi: PiName(pi)!, limits: SentLimits(seconds: days.map { $0 * day }, bytes: bytes),
             now: now + after * day, pageSize: pageSize
         ).run(removes: removes) { removed.append($0) }
@@ -117,7 +117,7 @@ struct HousekeepingTests {
         try fixture.addSent("a", daysAgo: 0)
         let stop = StopSwitch()
         stop.stop()
-        let outcome = try Housekeeping(
+        let outcome = Housekeeping(
             of: fixture.root, pi: PiName("pi-01")!, limits: SentLimits(bytes: 0), now: now,
             stop: StopSignal(stop.readEnd)
         ).run()
@@ -248,6 +248,62 @@ struct TidyingRunTests {
         #expect(tidied.output.contains("2 sent files removed, "))
         #expect(tidied.errors == "")
         #expect(station.sentFiles == [])
+    }
+
+    @Test("makes room on a full disk before it sends, and says how where it may not", .enabled(if: geteuid() == 0))
+    func fullDisk() async throws {
+        let station = try Station(files: ["a": "1", "b": "2"])
+        guard let disk = try await SmallDisk(at: station.folder("sent_files")) else { return }
+        let receiver = try station.listenHonestly()
+        #expect(try await station.send(to: receiver.port).exitCode == 0)
+        try station.write("3", to: "c")
+        disk.fill()
+        let full = try await station.send(to: receiver.port)
+        #expect(full.exitCode == 73)
+        #expect(full.errors.contains(": No space left on device\n  hint: make room on this disk (df "), "\(full.errors)")
+        let tidied = try await station.send(to: receiver.port, ["--keep-sent-space", "0"])
+        #expect(tidied.exitCode == 0, "\(tidied.errors)")
+        #expect(tidied.output.hasPrefix("2 sent files removed, "))
+        #expect(tidied.output.contains("1 file sent"))
+        #expect(station.waitingFiles == [])
+        await disk.remove()
+    }
+
+    @Test("makes room where the disk became full while it sent", .enabled(if: geteuid() == 0))
+    func filledMeanwhile() async throws {
+        let station = try Station(names: ["a", "c", "d"])
+        guard let disk = try await SmallDisk(at: station.folder("sent_files")) else { return }
+        let isFull = SharedCount()
+        let receiver = try station.listen { answers, request in
+            if isFull.value == 1 {
+                disk.fill()
+                isFull.add()
+            }
+            return try answers.answer(to: request)
+        }
+        let sent = try await blocking {
+            var settings = StationSettings.quick
+            settings.sentLimits = SentLimits(bytes: 0)
+            let sender = try station.sender(to: receiver.port, settings: settings) { _ in }
+            _ = try sender.send()
+            isFull.add()
+            try station.write("2", to: "b")
+            let first = try sender.send().sent
+            return [first, try sender.send().sent]
+        }
+        #expect(sent == [0, 1])
+        await disk.remove()
+    }
+
+    @Test("goes on with the rest of it where it cannot send: nothing listens there")
+    func receiverAway() async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        #expect(try await station.send(to: receiver.port).exitCode == 0)
+        try station.write("2", to: "b")
+        let outcome = try await station.send(to: TestPort.closed, ["--keep-sent-space", "0", "--give-up-after", "1s"])
+        #expect(outcome.exitCode == 69)
+        #expect(outcome.output.contains("1 sent file removed, "))
     }
 
     @Test(

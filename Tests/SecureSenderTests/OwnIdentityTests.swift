@@ -1,4 +1,5 @@
 import CommandSupport
+import Files
 import Foundation
 import TestSupport
 import Testing
@@ -89,5 +90,44 @@ struct OwnIdentityTests {
         #expect(outcome.failure?.exitCode == .noInput)
         #expect(outcome.sent.isEmpty)
         #expect(station.waitingFiles == ["b", "secret.py"])
+    }
+
+    @Test("is not seen in a file of the station that has the inode number of one that was removed")
+    func reusedInode() throws {
+        let station = try Station()
+        let identity = try PiIdentity(readingFrom: IdentityFolder(path: station.folder("identity")))
+        let removed = identity.files.map(\.inode)
+        for name in ["secret.py", "pi.pem", "ca.pem"] { unlink(station.folder("identity/\(name)")) }
+        // ext4 gives the first free number; some file systems never give one again.
+        for number in 0..<50 { try station.write("\(number)", to: "file\(number)") }
+        let source = try Folder(opening: station.folder("data"))
+        let scan = try FileScan(of: source, leavingOut: nil, keeping: identity)
+        #expect(scan.files.count == 50)
+        for number in 0..<50 {
+            let status = try #require(try source.status(of: "file\(number)"))
+            #expect(!removed.contains(UInt64(status.st_ino)))
+        }
+    }
+
+    @Test("is read when its turn has come by a run that waits for another one", .timeLimit(.minutes(2)))
+    func readBehindLock() async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        var lock: FileDescriptor? = try Folder(opening: station.folder("data")).lock()
+        let secret = try station.folder.read("identity/secret.py")
+        try station.folder.write(Array("secret=".utf8), to: "identity/secret.py")
+        let program = try Program(
+            starting: "secure-sender",
+            [
+                "127.0.0.1", station.folder("data"), "--port", "\(receiver.port)", "--identity",
+                station.folder("identity"), "--quiet-time", "0s", "--wait",
+            ])
+        try await waitUntil { program.errors.hasPrefix("Waiting for another secure-sender") }
+        try station.folder.write(secret, to: "identity/secret.py")
+        withExtendedLifetime(lock) {}
+        lock = nil
+        let outcome = try await program.outcome()
+        #expect(outcome.exitCode == 0, "\(outcome.errors)")
+        #expect(station.sentFiles == ["a", "a.sha256"])
     }
 }

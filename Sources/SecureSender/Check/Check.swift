@@ -13,6 +13,8 @@ struct Check {
     let sentFolder: String?
     var selection = FileSelection()
     let identityFolder: String?
+    /// The path of the one in use, if there is one.
+    var configurationFile: String?
     var settings = SenderSettings()
     let report: (CheckFinding) throws(CommandFailure) -> Void
 
@@ -98,11 +100,11 @@ extension Check {
             try look(through: source, leavingOut: target, keeping: identity)
         }
         let words = "\(CommandOutput.oneLine(folder)): \(counted(scan.files.count, "file"))"
-        let others = scan.unsendable.count + scan.unreadable.count + scan.immovable.count
-        if others > 0 {
+        if let (name, failure) = scan.failures.first {
             try warn(
-                .folder, "\(words), and \(counted(others, "name")) that cannot be sent",
-                hint: "a run says why of each")
+                .folder,
+                "\(words), and \(counted(scan.leftCount, "name")) that cannot be sent, such as \(name): \(failure.reason ?? failure.message)",
+                hint: failure.hint ?? "a run says why of each")
         } else {
             try ok(.folder, words)
         }
@@ -118,7 +120,8 @@ extension Check {
         if let obstacle = FolderExit(of: source).obstacle {
             throw .immovable(.init(path: source.path, obstacle: obstacle))
         }
-        return try FileScan(of: source, leavingOut: target, keeping: identity, selection: selection)
+        return try FileScan(
+            of: source, leavingOut: target, keeping: identity, settingsFile: configurationFile, selection: selection)
     }
 }
 

@@ -50,14 +50,15 @@ struct CheckCommand: ConfigurableCommand {
         guard let ip else { throw CommandFailure.missingArguments(example: "secure-sender check 192.168.1.20") }
         let report = json ? JSONReport() : nil
         var warnings = 0
+        let file = try configurationFile.find()
         let check = Check(
             address: ip, port: places.port, folder: dir, sentFolder: places.sentDir, selection: selection.selection,
-            identityFolder: places.identity
+            identityFolder: places.identity, configurationFile: file?.path
         ) { (finding) throws(CommandFailure) in
             if finding.outcome == .warning { warnings += 1 }
             if let report { report(finding) } else { try TextCheckReport.say(finding) }
         }
-        if let file = try configurationFile.find() {
+        if let file {
             try check.ok(.configuration, "of \(CommandOutput.oneLine(file.path))")
         }
         do throws(CommandFailure) { try check.run() } catch {

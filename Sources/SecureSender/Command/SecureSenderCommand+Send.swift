@@ -7,6 +7,9 @@ extension SecureSenderCommand {
     func send(_ report: Report) throws(CommandFailure) -> ExitStatus {
         guard let ip, let dir else { throw .missingArguments }
         let source = try Folder(source: dir)
+        // First: who waits for it goes by what is there then.
+        guard let lock = dryRun ? source.descriptor : lock(source, report) else { return .success }
+        defer { withExtendedLifetime(lock) {} }
         let folder = try IdentityFolder.first(of: IdentityFolder.candidates(chosen: places.identity))
         let identity = try PiIdentity(readingFrom: folder)
         for path in identity.readableByAll {
@@ -16,23 +19,25 @@ extension SecureSenderCommand {
         if let obstacle = FolderExit(of: source).obstacle {
             throw .immovable(.init(path: source.path, obstacle: obstacle))
         }
-        if dryRun { return try list(source, identity) }
-        guard let lock = lock(source, report) else { return .success }
-        defer { withExtendedLifetime(lock) {} }
-        let place = FolderSender.Place(
-            name: dir, source: source, sentFolder: try SentFolder.open(places.sentDir, for: source), receiver: receiver)
+        let settings = try settings()
+        if dryRun { return try list(source, identity, settings) }
+        let sentFolder = try SentFolder.open(places.sentDir, for: source) { folder in
+            Tidying(of: folder, identity: identity, limits: settings.sentLimits).run { report($0) }
+        }
+        let place = FolderSender.Place(name: dir, source: source, sentFolder: sentFolder, receiver: receiver)
         guard let interval = station.interval else {
             let sender = FolderSender(place, as: identity, settings: settings) { report($0) }
-            let outcome = try sender.sendAll()
-            try sender.tidyUp()
-            return outcome.status
+            // Also where the receiver is away for weeks: the station goes on to fill the disk.
+            defer { sender.tidyUp() }
+            return try sender.sendAll().status
         }
-        try stay(at: place, as: identity, from: folder, interval: interval, report: report)
+        try stay(at: place, as: identity, from: folder, settings: settings, interval: interval, report: report)
         return .success
     }
 
-    private var settings: StationSettings {
+    private func settings() throws(CommandFailure) -> StationSettings {
         var settings = StationSettings()
+        settings.file = try configurationFile.find()?.path
         settings.quietTime = .seconds(station.quietTime.seconds)
         settings.selection = selection.selection
         settings.sentLimits = housekeeping.limits
@@ -41,8 +46,8 @@ extension SecureSenderCommand {
     }
 
     private func stay(
-        at place: FolderSender.Place, as identity: PiIdentity, from folder: IdentityFolder, interval: Duration,
-        report: Report
+        at place: FolderSender.Place, as identity: PiIdentity, from folder: IdentityFolder, settings: StationSettings,
+        interval: Duration, report: Report
     ) throws(CommandFailure) {
         let watch = station.watch ? FolderWatch() : nil
         if station.watch, watch == nil {
@@ -57,16 +62,16 @@ extension SecureSenderCommand {
     }
 
     /// The dry run.
-    private func list(_ source: Folder, _ identity: PiIdentity) throws(CommandFailure) -> ExitStatus {
+    private func list(
+        _ source: Folder, _ identity: PiIdentity, _ settings: StationSettings
+    ) throws(CommandFailure) -> ExitStatus {
         let sentFolder = SentFolder.existing(places.sentDir, for: source)
-        let scan = try FileScan(of: source, leavingOut: sentFolder, keeping: identity, selection: settings.selection)
+        let scan = try FileScan(
+            of: source, leavingOut: sentFolder, keeping: identity, settingsFile: settings.file,
+            selection: settings.selection)
         var dryRun = DryRun(of: source, settings: settings) { CommandOutput.say($0) }
         dryRun.list(scan)
-        do throws(SystemCallError) {
-            if let sentFolder { try dryRun.list(sentFolder, of: identity) }
-        } catch {
-            throw .notADirectory(error.path, reason: "\(error)")
-        }
+        if let sentFolder { dryRun.list(sentFolder, of: identity) }
         return .success
     }
 

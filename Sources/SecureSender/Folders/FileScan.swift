@@ -10,13 +10,16 @@ struct FileScan {
     private(set) var reserved = Noted<(name: String, error: UploadPathError)>()
     /// Names that cannot be stored, too long ones for example: somebody has to rename these.
     private(set) var unsendable = Noted<(name: String, error: UploadPathError)>()
-    /// Folders inside that cannot be read.
+    /// Folders inside that cannot be read, and names that cannot be looked at: what is there may be a file to send.
     private(set) var unreadable = Noted<SystemCallError>()
     /// Folders inside whose files cannot be moved; these are left out.
     private(set) var immovable = Noted<ImmovableFolder>()
 
     /// Those of `begun` that are still as they were; they are not among `files`.
     private(set) var begun: [BegunFile] = []
+
+    /// Names of the file with this run's settings, which is left out.
+    private(set) var settings = Noted<String>()
 
     /// Further names of files that are sent under another one first: their times change when that is moved.
     private(set) var furtherNameCount = 0
@@ -27,7 +30,8 @@ struct FileScan {
     /// The first file of the identity in use that would be sent.
     private var identityFile: String?
     private let identity: [Fingerprint]
-    private let excluded: Fingerprint?
+    private let settingsFile: Fingerprint?
+    private var excluded: Fingerprint?
     private let begunBefore: [BegunFile]
     private let selection: FileSelection
     private let isSpared: (Fingerprint) -> Bool
@@ -38,15 +42,19 @@ struct FileScan {
 
     /// Hidden names and symbolic links are left out, so are FIFOs and devices, the folder for sent files, and files for which
     /// `sparing` is true. `begun`: files that are on their way already. `isOneNameEnough`: of a file with several (link(2)), for
-    /// this look. Throws where a file of `keeping` would be sent: who names a folder around the identity means another one, and
+    /// this look. `settingsFile`: the path of this run's, which is left out: without it the next run would do something else.
+    /// Throws where a file of `keeping` would be sent: who names a folder around the identity means another one, and
     /// the rest of it would be moved away too.
     init(
         of folder: Folder, leavingOut sentFolder: Folder?, keeping identity: PiIdentity? = nil,
+        settingsFile: String? = nil,
         quietTime: QuietTime = QuietTime(.zero), lifetime: Duration = .seconds(300),
         selection: FileSelection = FileSelection(), watch: FolderWatch? = nil, begun: [BegunFile] = [],
         isOneNameEnough: Bool = false, sparing isSpared: @escaping (Fingerprint) -> Bool = { _ in false }
     ) throws(CommandFailure) {
         self.identity = identity?.files ?? []
+        // At each look: editors put a new file in its place.
+        self.settingsFile = settingsFile.flatMap { try? fileStatus($0, followingLinks: true) }.map { Fingerprint($0) }
         self.selection = selection
         self.isSpared = isSpared
         begunBefore = begun
@@ -59,7 +67,9 @@ struct FileScan {
             }
             try collect(folder, path: [], target: FolderTarget(sentFolder))
         } catch {
-            throw .notADirectory(folder.path, reason: "\(error)")
+            // What was found before it is sent: one bad block is not the whole disk.
+            guard !files.isEmpty else { throw .notADirectory(folder.path, error) }
+            unreadable.append(error)
         }
         if let identityFile { throw .holdsIdentity(folder.path, identityFile) }
         files.sort()
@@ -78,7 +88,9 @@ struct FileScan {
                 return refuse(String(decoding: bytes, as: UTF8.self), below: path, .notUTF8)
             }
             // A file that vanishes meanwhile is not ours to send.
-            guard let status = try folder.status(of: name), status.isRegularFile || status.isFolder else { return }
+            guard let status = try look(at: name, in: folder, path), status.isRegularFile || status.isFolder else {
+                return
+            }
             guard
                 status.isFolder
                     ? selection.wantsFolder(name, below: path) : selection.wantsFile(name, below: path)
@@ -90,6 +102,7 @@ struct FileScan {
                 return refuse(name, below: path, error)
             }
             if status.isFolder {
+                guard !folder.isLostAndFound(name, status) else { return }
                 descend(into: name, of: folder, path: path, target: target, status: Fingerprint(status))
             } else if let obstacle = exit.obstacle(to: status).map({ ImmovableFolder(path: folder.path, obstacle: $0) })
                 ?? target.immovable
@@ -101,6 +114,9 @@ struct FileScan {
                 let fingerprint = Fingerprint(status)
                 // Whatever its name: a file can have several.
                 if identity.contains(where: fingerprint.isSameFile) { identityFile = folder.path(of: name) }
+                if settingsFile?.isSameFile(as: fingerprint) == true {
+                    return settings.append((path + [name]).joined(separator: "/"))
+                }
                 guard !isSpared(fingerprint) else { return }
                 if status.st_nlink > 1, isOneNameEnough, isFurtherName(path + [name], fingerprint) {
                     furtherNameCount += 1
@@ -108,6 +124,19 @@ struct FileScan {
                     add(name, of: path, fingerprint)
                 }
             }
+        }
+    }
+
+    /// `nil` where nothing can be done with it. An inode that is broken, or a dead mount, must not hold up what is beside it;
+    /// but a folder that may not be searched has nothing beside it.
+    private mutating func look(
+        at name: String, in folder: Folder, _ path: [String]
+    ) throws(SystemCallError) -> stat? {
+        do throws(SystemCallError) { return try folder.status(of: name) } catch {
+            guard error.code != EACCES || folder.isSearchable else { throw error }
+            // It may be a folder or a file.
+            if selection.wantsFolder(name, below: path) { unreadable.append(error) }
+            return nil
         }
     }
 

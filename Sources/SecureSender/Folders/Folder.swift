@@ -48,6 +48,17 @@ struct Folder: Sendable {
         return try folder(name)
     }
 
+    /// Whether that is where fsck(8) puts what it finds: root's, at the top of a file system. No station has made it.
+    func isLostAndFound(_ name: String, _ status: stat) -> Bool {
+        guard name == "lost+found", status.isFolder, status.st_uid == 0 else { return false }
+        var (own, above) = (stat(), stat())
+        guard fstat(descriptor.number, &own) == 0, fstatat(descriptor.number, "..", &above, 0) == 0 else { return false }
+        return own.st_dev != above.st_dev || own.st_ino == above.st_ino
+    }
+
+    /// Whether this user may look at what has a name in it.
+    var isSearchable: Bool { faccessat(descriptor.number, ".", X_OK, AT_EACCESS) == 0 }
+
     /// `nil` if nothing has that name. Links are not followed.
     func status(of name: String) throws(SystemCallError) -> stat? {
         var status = stat()

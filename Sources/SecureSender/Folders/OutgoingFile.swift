@@ -44,11 +44,18 @@ enum FileObstacle: Error, Hashable, CustomStringConvertible {
 }
 
 extension SystemCallError {
-    /// Where this user lacks the right; else `nil`.
+    /// Where a person has to do something; else `nil`.
     var wayOut: String? {
-        guard [EACCES, EPERM].contains(code) else { return nil }
         let path = CommandOutput.oneLine(path)
-        return "run secure-sender as the owner of \(path), or let its user read that; until then it stays here"
+        return switch code {
+        case EACCES, EPERM:
+            "run secure-sender as the owner of \(path), or let its user read that; until then it stays here"
+        case EIO, EUCLEAN, EBADMSG:
+            "dmesg tells what is wrong with the disk; fsck may mend it, and a card that is worn out has to be replaced"
+        case ENOTCONN, ESTALE, EHOSTDOWN, ETIMEDOUT:
+            "what is mounted there is dead: umount -l \(path), or the folder above it that it is mounted on, and mount it again"
+        default: nil
+        }
     }
 }
 

@@ -12,7 +12,8 @@ extension Folder {
             throw .notADirectory(path, reason: reason, hint: "its path seems not to be UTF-8: rename that folder")
         }
         do throws(SystemCallError) { self = try Folder(opening: resolved) } catch {
-            throw .notADirectory(path, reason: error.reason)
+            guard let hint = error.wayOut else { throw .notADirectory(path, reason: error.reason) }
+            throw .notADirectory(path, reason: error.reason, hint: hint)
         }
     }
 }

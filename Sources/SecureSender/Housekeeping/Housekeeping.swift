@@ -11,6 +11,8 @@ final class Housekeeping {
         var freed: Int64 = 0
         /// Files that should go and stay, because of a doubt.
         var kept = Noted<(path: String, doubt: SentFileDoubt)>()
+        /// Folders that cannot be read, and names that cannot be looked at; those beside them are tidied up all the same.
+        var unreadable = Noted<SystemCallError>()
     }
 
     private struct Candidate: Comparable {
@@ -42,6 +44,7 @@ final class Housekeeping {
     private var last: Candidate?
     /// Bytes of all that may go, as far as is known.
     private var total: Int64 = 0
+    private var outcome = Outcome()
 
     /// `now`: the best time known, in seconds since 1970; a clock that is wrong must not make everything old. `stop`: the rest
     /// is left for the next time.
@@ -58,10 +61,9 @@ final class Housekeeping {
     }
 
     /// `removes`: else `tell` alone is called for what would go.
-    func run(removes: Bool = true, tell: (String) -> Void = { _ in }) throws(SystemCallError) -> Outcome {
-        var outcome = Outcome()
+    func run(removes: Bool = true, tell: (String) -> Void = { _ in }) -> Outcome {
         // Before the first that may go there can be any number that have to stay.
-        while try findOldest() {
+        while findOldest() {
             for candidate in page {
                 let isOld = limits.seconds.map { candidate.changed / 1_000_000_000 <= now - $0 } ?? false
                 let isTooMuch = limits.bytes.map { total > $0 } ?? false
@@ -122,11 +124,11 @@ final class Housekeeping {
 
 extension Housekeeping {
     /// Fills the page with the oldest of those that were not looked at; false if there are none.
-    private func findOldest() throws(SystemCallError) -> Bool {
+    private func findOldest() -> Bool {
         // A page that is not full was the last one.
         guard last == nil || page.count == pageSize else { return false }
         page = []
-        try collect(root, parents: [])
+        note { () throws(SystemCallError) in try collect(root, parents: []) }
         cutPage()
         last = page.last
         return !page.isEmpty
@@ -135,23 +137,35 @@ extension Housekeeping {
     /// Hidden names and links are left out.
     private func collect(_ folder: Folder, parents: [String]) throws(SystemCallError) {
         try folder.forEachName { bytes throws(SystemCallError) in
-            guard !stop.isWanted, bytes.first != UInt8(ascii: "."), let name = String(validating: bytes, as: UTF8.self),
-                let status = try folder.status(of: name)
+            guard !stop.isWanted, bytes.first != UInt8(ascii: "."), let name = String(validating: bytes, as: UTF8.self)
             else { return }
-            if status.isFolder {
-                try collect(try folder.folder(name), parents: parents + [name])
-            } else if status.isRegularFile {
-                if last == nil { total += Int64(status.st_size) }
-                // Found with its file.
-                guard !UploadPath.isReceiptName(name) else { return }
-                let receipt = try folder.status(of: name + UploadPath.receiptSuffix)
-                let candidate = Candidate(
-                    parents: parents, name: name, changed: Fingerprint(status).changed.wholeNanoseconds,
-                    size: Int64(status.st_size) + Int64(receipt?.st_size ?? 0))
-                if let last, candidate <= last { return }
-                page.append(candidate)
-                if page.count == 2 * pageSize { cutPage() }
-            }
+            note { () throws(SystemCallError) in try take(name, of: folder, parents: parents) }
+        }
+    }
+
+    private func take(_ name: String, of folder: Folder, parents: [String]) throws(SystemCallError) {
+        guard let status = try folder.status(of: name) else { return }
+        if status.isFolder {
+            guard !folder.isLostAndFound(name, status) else { return }
+            try collect(try folder.folder(name), parents: parents + [name])
+        } else if status.isRegularFile {
+            if last == nil { total += Int64(status.st_size) }
+            // Found with its file.
+            guard !UploadPath.isReceiptName(name) else { return }
+            let receipt = try folder.status(of: name + UploadPath.receiptSuffix)
+            let candidate = Candidate(
+                parents: parents, name: name, changed: Fingerprint(status).changed.wholeNanoseconds,
+                size: Int64(status.st_size) + Int64(receipt?.st_size ?? 0))
+            if let last, candidate <= last { return }
+            page.append(candidate)
+            if page.count == 2 * pageSize { cutPage() }
+        }
+    }
+
+    /// What cannot be looked at must not keep the rest for ever; it comes by again for each page.
+    private func note(_ look: () throws(SystemCallError) -> Void) {
+        do throws(SystemCallError) { try look() } catch {
+            if last == nil, error.code != ENOENT { outcome.unreadable.append(error) }
         }
     }
 

@@ -4,6 +4,9 @@ import Glibc
 import OpenSSL
 import UploadProtocol
 
+/// Enough for any key, chain and set of roots.
+private let mostBytes = 64 << 10
+
 /// All that a Pi needs to prove who it is, and to know the receiver.
 struct PiIdentity: Sendable {
     let name: PiName
@@ -14,58 +17,80 @@ struct PiIdentity: Sendable {
     let trustRoots: [Certificate]
     /// Of its secret files, the paths of those that should be for their owner alone.
     let readableByAll: [String]
-    /// Its files, which must never be sent.
+    /// Its files, which must never be sent. They are held open: the inode of one that is removed would be the next file's, that
+    /// of a station perhaps.
     let files: [Fingerprint]
+    private let heldFiles: [FileDescriptor]
 
     /// When the bundle was made, in seconds since 1970: no time of today is earlier.
     var made: Int64 { (certificateChain[0].notBefore ?? 0) + LeafProfile.headStart }
 
     init(readingFrom folder: IdentityFolder) throws(CommandFailure) {
-        let secretPath = folder.path(of: IdentityFolder.secretFile)
-        let certificatePath = folder.path(of: IdentityFolder.certificateFile)
-        secret = try Self.secret(in: secretPath)
-        (certificateChain, privateKey) = try Self.certificateAndKey(in: certificatePath)
-        trustRoots = try Self.certificates(
-            in: try Self.read(folder.path(of: IdentityFolder.rootsFile)),
-            path: folder.path(of: IdentityFolder.rootsFile))
-        name = try Self.name(in: certificateChain[0], path: certificatePath, roots: trustRoots)
-        readableByAll = [secretPath, certificatePath].filter { Self.othersCanRead($0) }
-        files = folder.version.compactMap { $0 }
+        let secretFile = try Contents(of: folder.path(of: IdentityFolder.secretFile))
+        let certificateFile = try Contents(of: folder.path(of: IdentityFolder.certificateFile))
+        let rootsFile = try Contents(of: folder.path(of: IdentityFolder.rootsFile))
+        secret = try Self.secret(in: secretFile)
+        (certificateChain, privateKey) = try Self.certificateAndKey(in: certificateFile)
+        trustRoots = try Self.certificates(in: rootsFile)
+        name = try Self.name(in: certificateChain[0], path: certificateFile.path, roots: trustRoots)
+        readableByAll = [secretFile, certificateFile].filter(\.isReadableByAll).map(\.path)
+        let all = [secretFile, certificateFile, rootsFile]
+        files = all.map(\.fingerprint)
+        heldFiles = all.map(\.file)
     }
 
-    /// Enough for any key, chain and set of roots.
-    private static let mostBytes = 64 << 10
+    private struct Contents {
+        let file: FileDescriptor
+        let fingerprint: Fingerprint
+        let isReadableByAll: Bool
+        let bytes: [UInt8]
 
-    private static func secret(in path: String) throws(CommandFailure) -> PiSecret {
-        guard let secret = SecretFile.parse(try read(path)) else {
+        var path: String { file.path }
+
+        init(of path: String) throws(CommandFailure) {
+            do throws(SystemCallError) {
+                // O_NONBLOCK: a FIFO of that name must not hold us up.
+                file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK)
+                let status = try file.status()
+                (fingerprint, isReadableByAll) = (Fingerprint(status), status.st_mode & 0o007 != 0)
+                bytes = try readAll(file, limit: mostBytes)
+            } catch {
+                guard error.code == EACCES else { throw .identityNotFound(reason: "\(error)") }
+                throw .identityNotFound(
+                    reason: "\(error)", hint: "put sudo before the command, or run it as the user whom the file is for")
+            }
+        }
+    }
+
+    private static func secret(in file: Contents) throws(CommandFailure) -> PiSecret {
+        guard let secret = SecretFile.parse(file.bytes) else {
             throw .identityNotFound(
-                reason: "\(path) has no line secret='…' with 16 to 128 hexadecimal digits between the quotes",
+                reason: "\(file.path) has no line secret='…' with 16 to 128 hexadecimal digits between the quotes",
                 hint: "copy secret.py again from the folder that `provision new-pi` made")
         }
         return secret
     }
 
-    private static func certificateAndKey(in path: String) throws(CommandFailure) -> ([Certificate], PrivateKey) {
-        let pem = try read(path)
-        let chain = try certificates(in: pem, path: path)
+    private static func certificateAndKey(in file: Contents) throws(CommandFailure) -> ([Certificate], PrivateKey) {
+        let chain = try certificates(in: file)
         let key: PrivateKey
         do throws(OpenSSLError) {
-            key = try PrivateKey(pem: SecureBytes(copyOf: pem))
+            key = try PrivateKey(pem: SecureBytes(copyOf: file.bytes))
         } catch {
-            throw broken(path, "\(error)")
+            throw broken(file.path, "\(error)")
         }
-        guard chain[0].isPaired(with: key) else { throw broken(path, "its key does not belong to its certificate") }
+        guard chain[0].isPaired(with: key) else { throw broken(file.path, "its key does not belong to its certificate") }
         return (chain, key)
     }
 
-    private static func certificates(in pem: [UInt8], path: String) throws(CommandFailure) -> [Certificate] {
+    private static func certificates(in file: Contents) throws(CommandFailure) -> [Certificate] {
         let certificates: [Certificate]
         do throws(OpenSSLError) {
-            certificates = try Certificate.all(inPEM: pem)
+            certificates = try Certificate.all(inPEM: file.bytes)
         } catch {
-            throw broken(path, "\(error)")
+            throw broken(file.path, "\(error)")
         }
-        guard !certificates.isEmpty else { throw broken(path, "it holds no certificate") }
+        guard !certificates.isEmpty else { throw broken(file.path, "it holds no certificate") }
         return certificates
     }
 
@@ -84,22 +109,9 @@ struct PiIdentity: Sendable {
         return name
     }
 
-    private static func read(_ path: String) throws(CommandFailure) -> [UInt8] {
-        do throws(SystemCallError) { return try readFile(path, limit: mostBytes) } catch {
-            guard error.code == EACCES else { throw .identityNotFound(reason: "\(error)") }
-            throw .identityNotFound(
-                reason: "\(error)", hint: "put sudo before the command, or run it as the user whom the file is for")
-        }
-    }
-
     private static func broken(_ path: String, _ reason: String) -> CommandFailure {
         .identityNotFound(
             reason: "\(path) cannot be used: \(reason)",
             hint: "copy secret.py, pi.pem and ca.pem again from the folder that `provision new-pi` made")
-    }
-
-    private static func othersCanRead(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & 0o007 != 0
     }
 }

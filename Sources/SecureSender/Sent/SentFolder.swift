@@ -7,9 +7,12 @@ import Glibc
 enum SentFolder {
     static let defaultName = "sent_files"
 
-    /// `chosen`: as the user named it; else it is beside `source`, whose path has no links.
-    static func open(_ chosen: String?, for source: Folder) throws(CommandFailure) -> Folder {
-        try opened(path(chosen, for: source), for: source).get()
+    /// `chosen`: as the user named it; else it is beside `source`, whose path has no links. `makeRoom` is called where the disk
+    /// is full, before that counts.
+    static func open(
+        _ chosen: String?, for source: Folder, makeRoom: (Folder) -> Void = { _ in }
+    ) throws(CommandFailure) -> Folder {
+        try opened(path(chosen, for: source), for: source, makeRoom: makeRoom).get()
     }
 
     /// As `open`, but makes nothing, which could become another user's than that of the runs; `nil` if it is not there and
@@ -36,16 +39,19 @@ enum SentFolder {
         chosen ?? "\(directory(of: source.path) == "/" ? "" : directory(of: source.path))/\(defaultName)"
     }
 
-    private static func opened(_ path: String, for source: Folder) -> Result<Folder, CommandFailure> {
+    private static func opened(
+        _ path: String, for source: Folder, makeRoom: (Folder) -> Void = { _ in }
+    ) -> Result<Folder, CommandFailure> {
         do throws(SystemCallError) {
             let folder = try make(path)
             if let obstacle = FolderExit(of: folder).obstacle {
                 return .failure(.sentFolder(path, reason: "\(obstacle)", hint: obstacle.wayOut(path)))
             }
             try check(folder, for: source)
+            try probe(folder) { makeRoom(folder) }
             return .success(folder)
         } catch {
-            return .failure(.sentFolder(path, reason: "\(error)"))
+            return .failure(.sentFolder(path, error))
         }
     }
 
@@ -65,7 +71,17 @@ enum SentFolder {
         guard !target.isSameFile(as: origin) else {
             throw SystemCallError("move files from \(source.path) to", folder.path, code: EINVAL)
         }
-        try probe(folder)
+    }
+
+    /// As `probe(_:stop:)`, which is tried again behind `makeRoom` where the disk is full.
+    static func probe(
+        _ folder: Folder, stop: StopSignal = StopSignal(), makeRoom: () -> Void
+    ) throws(SystemCallError) {
+        do throws(SystemCallError) { try probe(folder, stop: stop) } catch {
+            guard error.isForLackOfRoom else { throw error }
+            makeRoom()
+            try probe(folder, stop: stop)
+        }
     }
 
     /// Whether files can be moved in that file system without overwriting others, and there is room for a receipt.
@@ -87,4 +103,9 @@ enum SentFolder {
             throw error
         }
     }
+}
+
+extension SystemCallError {
+    /// On that disk, or of what this user may have of it.
+    var isForLackOfRoom: Bool { [ENOSPC, EDQUOT].contains(code) }
 }

@@ -25,26 +25,31 @@ struct DryRun {
         while let file = list.take(.oldest, at: .now) { judge(file.path, quietTime) }
         say("\(counted(files, "file")), \(formattedSize(bytes))")
         if list.isPartial { say("and then as many more as there are") }
+        for name in scan.settings.told { leave(name, "it holds the settings of secure-sender itself") }
         for (name, error) in scan.reserved.told + scan.unsendable.told { leave(name, "\(error)") }
-        for error in scan.unreadable.told { leave(error.path, error.reason) }
+        for error in scan.unreadable.told { leave(error.path, error.reason, error.wayOut) }
         for folder in scan.immovable.told { leave(folder.path, "\(folder.obstacle)") }
         tellLeft(untold: scan.reserved.untold + scan.unsendable.untold + scan.unreadable.untold + scan.immovable.untold)
     }
 
     /// What housekeeping would remove.
-    func list(_ sentFolder: Folder, of identity: PiIdentity) throws(SystemCallError) {
-        guard let limits = settings.sentLimits else { return }
-        let clock = SenderClock(
-            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
+    func list(_ sentFolder: Folder, of identity: PiIdentity) {
+        let tidying = Tidying(of: sentFolder, identity: identity, limits: settings.sentLimits)
+        guard settings.sentLimits != nil else { return }
         say("Would remove from \(CommandOutput.oneLine(sentFolder.path)):")
-        let outcome = try Housekeeping(
-            of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now)
-        ).run(removes: false) { say("  \(CommandOutput.oneLine($0))") }
+        guard let outcome = tidying.look(removes: false, tell: { say("  \(CommandOutput.oneLine($0))") }) else { return }
         say("\(counted(outcome.removed, "file")), with their receipts \(formattedSize(outcome.freed))")
-        guard outcome.kept.count > 0 else { return }
-        say("Would keep, though they are old enough:")
-        for (path, doubt) in outcome.kept.told { say("  \(CommandOutput.oneLine(path)): \(doubt)") }
-        if outcome.kept.untold > 0 { say("and \(outcome.kept.untold) more") }
+        tell("Would keep, though they are old enough:", outcome.kept) { ($0.path, "\($0.doubt)") }
+        tell("Could not look at:", outcome.unreadable) { ($0.path, $0.reason) }
+    }
+
+    private func tell<Element>(
+        _ title: String, _ noted: Noted<Element>, _ words: (Element) -> (path: String, reason: String)
+    ) {
+        guard noted.count > 0 else { return }
+        say(title)
+        for (path, reason) in noted.told.map(words) { say("  \(CommandOutput.oneLine(path)): \(reason)") }
+        if noted.untold > 0 { say("and \(noted.untold) more") }
     }
 
     private mutating func judge(_ path: UploadPath, _ quietTime: QuietTime) {
@@ -57,12 +62,12 @@ struct DryRun {
                 "  \(CommandOutput.oneLine(path.description))  \(formattedSize(fingerprint.size))"
                     + (isYoung ? "  once it is unchanged for \(roundedTime(settings.quietTime))" : ""))
         } catch {
-            if error != .gone { leave(path.description, "\(error)") }
+            if error != .gone { leave(path.description, "\(error)", error.wayOut) }
         }
     }
 
-    private mutating func leave(_ name: String, _ reason: String) {
-        left.append((name, reason))
+    private mutating func leave(_ name: String, _ reason: String, _ wayOut: String? = nil) {
+        left.append((name, reason + (wayOut.map { "; \($0)" } ?? "")))
     }
 
     private func tellLeft(untold: Int) {

@@ -24,6 +24,7 @@ final class FolderSender {
     private var reach = LinkReach()
     /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
+    private var toldOfTidying: [SendEvent] = []
     private var begun = BegunFiles()
     /// Whether the last look sent nothing while some files had further names: the one it tried may be what is wrong.
     private var takesAllNames = false
@@ -109,10 +110,10 @@ extension FolderSender {
 
     private func look() throws(CommandFailure) -> FileScan {
         do throws(SystemCallError) {
-            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop) }
+            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop, makeRoom: tidyUp) }
             couldNotMove = false
         } catch {
-            throw .sentFolder(sentFolder.path, reason: "\(error)")
+            throw .sentFolder(sentFolder.path, error)
         }
         do throws(SystemCallError) {
             try SentFiles(source: source, root: sentFolder, stop: stop).recover()
@@ -120,30 +121,20 @@ extension FolderSender {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
         }
         return try FileScan(
-            of: source, leavingOut: sentFolder, keeping: identity, quietTime: QuietTime(settings.quietTime),
-            lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
+            of: source, leavingOut: sentFolder, keeping: identity, settingsFile: settings.file,
+            quietTime: QuietTime(settings.quietTime), lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
             begun: begun.files, isOneNameEnough: !takesAllNames
         ) { [refused] in refused.spares($0, at: .now) }
     }
 
-    /// As often as something may have come that is old enough by now.
-    func tidyUp() throws(CommandFailure) {
-        guard let limits = settings.sentLimits else { return }
-        let clock = SenderClock(
-            bundleTime: identity.made, lastReceipt: LastReceiptTime(folder: sentFolder.path).load())
-        do throws(SystemCallError) {
-            let outcome = try Housekeeping(
-                of: sentFolder, pi: identity.name, limits: limits, now: clock.time(at: .now), stop: stop
-            ).run()
-            if outcome.removed > 0 { report(.sentFilesRemoved(files: outcome.removed, bytes: outcome.freed)) }
-            guard let (path, doubt) = outcome.kept.told.first else { return }
-            report(
-                .warning(
-                    "\(counted(outcome.kept.count, "sent file")) not removed, such as \(CommandOutput.oneLine(path)): \(doubt)"
-                ))
-        } catch {
-            throw .sentFolder(sentFolder.path, reason: "\(error)")
+    /// As often as something may have come that is old enough by now, and where the disk is full.
+    func tidyUp() {
+        var warnings: [SendEvent] = []
+        Tidying(of: sentFolder, identity: identity, limits: settings.sentLimits, stop: stop).run { event in
+            if case .warning = event { warnings.append(event) } else { report(event) }
         }
+        if warnings != toldOfTidying { warnings.forEach(report) }
+        toldOfTidying = warnings
     }
 
     /// False if it had to give up, or the folder is to be looked at again first.
@@ -180,34 +171,23 @@ extension FolderSender {
     }
 
     private static func notices(of scan: FileScan) -> [SendEvent] {
-        var notices: [SendEvent] = []
+        var notices: [SendEvent] = scan.settings.told.map { name in
+            .notice("\(CommandOutput.oneLine(name)) left out: it holds the settings of secure-sender itself")
+        }
         if let (name, error) = scan.reserved.told.first {
             notices.append(
                 .notice(
                     "\(counted(scan.reserved.count, "name")) left out that the receiver does not take, such as "
                         + "\(CommandOutput.oneLine(name)): \(error)"))
         }
-        for (name, error) in scan.unsendable.told {
-            notices.append(.failed(.notSent(name, reason: "\(error)", hint: error.wayOut), file: name))
-        }
+        notices += scan.failures.map { .failed($0.failure, file: $0.name) }
         if scan.unsendable.untold > 0 {
             notices.append(.warning("\(counted(scan.unsendable.untold, "more file")) with such a name"))
         }
-        for error in scan.unreadable.told {
-            notices.append(.failed(.notSent(error.path, reason: "\(error)", hint: error.wayOut), file: error.path))
+        if scan.unreadable.untold > 0 {
+            notices.append(.warning("\(counted(scan.unreadable.untold, "more name")) that cannot be looked at"))
         }
-        for folder in scan.immovable.told { notices.append(.failed(.immovable(folder), file: folder.path)) }
         return notices
-    }
-}
-
-extension UploadPathError {
-    fileprivate var wayOut: String {
-        if case .segmentCount = self {
-            "move it up: at most \(UploadPath.mostSegments - 1) folders, one inside of the other"
-        } else {
-            "give it another name"
-        }
     }
 }
 
@@ -219,6 +199,8 @@ struct StationSettings: Sendable {
     /// 5 min.
     var lookLifetime: Duration = .seconds(300)
     var selection = FileSelection()
+    /// Where these are from, if they are from a file.
+    var file: String?
     /// The default is that sent files stay.
     var sentLimits: SentLimits?
     var sender = SenderSettings()

@@ -32,7 +32,7 @@ final class StationLoop {
         self.report = report
         places = PlaceWatch(of: [sender.place.source, sender.place.sentFolder])
         schedule = LookSchedule(interval: interval, isPlain: watch == nil, backOff: backOff)
-        identityVersion = identityFolder.version
+        identityVersion = sender.identity.files
     }
 
     /// Throws if one of the folders is no longer there: what comes in its place may be another disk.
@@ -68,7 +68,7 @@ final class StationLoop {
     private func tidyUp() {
         guard nextTidying <= .now, !stop.isWanted else { return }
         nextTidying = .now + .seconds(3600)
-        do throws(CommandFailure) { try sender.tidyUp() } catch { report(.failed(error, file: nil)) }
+        sender.tidyUp()
     }
 
     private func tellOfMissingWatches() {
