@@ -7,6 +7,8 @@ struct Upload: Hashable, Sendable {
     var isSecondTry = false
     /// Whether it was sent again after the receiver had refused its signature's time.
     var isTimeCorrected = false
+    /// How often the receiver could not write it.
+    var timesUnwritten = 0
     /// How often in a row the connection broke while the receiver owed its answer before all others.
     var breaks = 0
 }

@@ -24,14 +24,14 @@ extension SendRun {
     /// Whether all that is to be sent is sent and answered.
     var isDone: Bool {
         pipeline.unanswered.isEmpty
-            && (stopTime != nil || wantsLook || pipeline.waiting.isEmpty && inParts.isEmpty && queue.count == 0)
+            && (stopTime != nil || wantsLook || pipeline.nothingWaits && inParts.isEmpty && queue.count == 0)
     }
 
     private func nextSmall() -> Departure? {
         for file in inParts where !isLarge(file) {
             if let departure = nextStep(of: file) { return departure }
         }
-        while let upload = pipeline.nextWaiting, hasRoom(for: upload) {
+        while let upload = pipeline.nextWaiting(hasNew: !queue.hasNoSmall), hasRoom(for: upload) {
             _ = pipeline.takeWaiting()
             guard fits(upload) else { continue }
             do throws(FileObstacle) {

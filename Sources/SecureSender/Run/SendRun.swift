@@ -120,7 +120,11 @@ final class SendRun {
 
     private func tellOfEnd() {
         var rest = room.leftCount + queue.leftCount
-        if end != nil { rest += pipeline.waiting.count + inParts.count + queue.count + immovableCount }
+        if end != nil {
+            rest += pipeline.waiting.count + pipeline.behind.count + inParts.count + queue.count + immovableCount
+            // The next run is not to begin with these, but with the others.
+            for upload in pipeline.behind { refused.add(upload.file.fingerprint, at: .now) }
+        }
         failedCount += rest
         if rest > 0, let reason = end?.reason ?? room.lack {
             report(.gaveUp(reason: reason, files: rest, pause: end?.pause ?? .zero))
@@ -137,7 +141,7 @@ final class SendRun {
 
     /// Hashes until something is ready: a connection would only wait for it.
     private func hasSomethingToSend() -> Bool {
-        while pipeline.waiting.isEmpty, inParts.isEmpty, queue.readySmall == nil, queue.readyLarge == nil {
+        while pipeline.nothingWaits, inParts.isEmpty, queue.readySmall == nil, queue.readyLarge == nil {
             guard queue.hasWork, !isStopping() else { return false }
             prepare()
             if seesNews(since: start) { return false }
@@ -155,7 +159,7 @@ final class SendRun {
     private func seesNews(since time: Uptime) -> Bool {
         guard !wantsLook else { return true }
         let isLong = Uptime.now - time >= max(settings.shortestLook, source.quietTime)
-        wantsLook = source.isOutdated || isLong && queue.hasNoSmall && pipeline.waiting.isEmpty && source.takeNews()
+        wantsLook = source.isOutdated || isLong && queue.hasNoSmall && pipeline.nothingWaits && source.takeNews()
         return wantsLook
     }
 }
