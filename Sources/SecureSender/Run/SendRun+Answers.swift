@@ -85,7 +85,7 @@ extension SendRun {
     /// Says so of the first file; the others that do not fit are counted.
     private func takeNoRoom(_ exchange: Exchange, reason: String, hint: String?) {
         let isFirst = room.lack == nil
-        room.missed(exchange.request == .announce ? exchange.file.size : exchange.bodySize, reason: reason)
+        room.missed(exchange.request == .announce ? exchange.file.size : exchange.bodySize, reason: reason, at: .now)
         if isFirst { return fail(exchange, reason: reason, hint: hint) }
         if exchange.request != .put {
             guard let file = fileInParts(of: exchange) else { return }

@@ -24,7 +24,6 @@ final class SendRun {
     var refused = RefusedFiles()
     var turns = LaneTurns()
     var reach = LinkReach()
-    var room = ReceiverRoom()
     var partSize: PartSize
     var policy: RetryPolicy
     /// Why and for how long the rest is left to the next run.
@@ -76,6 +75,11 @@ final class SendRun {
         policy = RetryPolicy(settings: settings, now: .now)
     }
 
+    var room: ReceiverRoom {
+        get { queue.room }
+        set { queue.room = newValue }
+    }
+
     /// For the next look.
     var begun: BegunFiles {
         BegunFiles(large: queue.large, inParts: inParts, sentBefore: wantsLook ? (sentBefore ?? 0) + sentCount : nil)
@@ -93,7 +97,7 @@ final class SendRun {
         }
         while end == nil, !isStopping(), !wantsLook, hasSomethingToSend() { try connectAndServe() }
         // Nothing was taken: the next run comes after a pause.
-        if let lack = room.lack, sentCount == 0 { giveUp(lack, .zero) }
+        if let lack = room.lack, sentCount == 0, failedCount + room.leftCount > 0 { giveUp(lack, .zero) }
         if end != nil || isStopping() {
             wantsLook = false
         } else if queue.leftCount > 0, sentCount > 0 {
