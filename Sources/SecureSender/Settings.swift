@@ -78,6 +78,9 @@ struct SenderSettings: Sendable {
     /// Times in a row that the connection may break on one file, without a byte of it gained, before that file is left for
     /// the next run. The default is 6.
     var breaksOfOneFile = 6
+    /// Times that the receiver may say it could not write a file, before that file is left for the next run. The default is 3:
+    /// it is sent after all others, which is often much later.
+    var writesOfOneFile = 3
     /// How long before a certificate's end it is told. The default is 30 days.
     var certificateWarning: Duration = .seconds(30 * 86_400)
 }

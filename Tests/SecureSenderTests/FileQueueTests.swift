@@ -107,6 +107,26 @@ struct FileQueueTests {
         #expect(drained.large == ["begun", "older"])
     }
 
+    @Test("hashes nothing for which the receiver has no room")
+    func noRoom() throws {
+        var (queue, folder) = try queue([("begun", 1 << 20), ("l", 2 << 20), ("s", 60), ("t", 1)], hashedAtATime: 10)
+        defer { withExtendedLifetime(folder) {} }
+        _ = queue.prepareSmall()
+        _ = queue.prepareLarge()
+        #expect(queue.largeHashing?.path.name == "begun")
+        queue.room.missed(50, reason: "full", at: .now)
+        var steps = 0
+        while queue.hasWork, queue.readySmall == nil {
+            _ = queue.prepareSmall()
+            _ = queue.prepareLarge()
+            steps += 1
+        }
+        #expect(queue.readySmall?.upload.file.path.name == "t")
+        #expect(steps <= 4)
+        #expect(queue.room.leftCount == 3)
+        #expect(queue.count == 1)
+    }
+
     @Test("has a file hashed again once, and says that it is the second time")
     func again() throws {
         var (queue, folder) = try queue([("a", 1)])

@@ -56,15 +56,62 @@ struct FullReceiverTests {
     @Test("for a moment gets what comes after it has room again")
     func roomAgain() {
         var room = ReceiverRoom()
-        #expect(room.isThere(for: .max - 1))
-        room.missed(100, reason: "full")
-        room.missed(500, reason: "fuller")
-        #expect(room.isThere(for: 99))
-        #expect(!room.isThere(for: 100))
+        expectEqual(room.admits(.max - 1), true)
+        room.missed(100, reason: "full", at: start)
+        room.missed(500, reason: "fuller", at: start)
+        expectEqual(room.admits(99), true)
+        expectEqual(room.admits(100), false)
         room.found(99)
-        #expect(!room.isThere(for: 100))
+        expectEqual(room.admits(100), false)
+        #expect(room.leftCount == 2)
         room.found(100)
-        #expect(room.isThere(for: 1000))
+        expectEqual(room.admits(1000), true)
         #expect(room.lack == "full")
+    }
+
+    private let start = Uptime(sinceStart: .seconds(1000))
+
+    @Test(
+        "is believed that for a while that doubles, the longer the more it would cost to ask again",
+        arguments: [(1 << 10, 300), (1 << 30, 1024), (1 << 40, 3600)] as [(Int64, Int64)])
+    func pauses(bytes: Int64, longest: Int64) {
+        var (room, now) = (ReceiverRoom(), start)
+        for seconds in [60, 120, 240, 480, 960, 1920, 3840, 3840] as [Int64] {
+            room.missed(bytes, reason: "full", at: now)
+            let end = now + .seconds(min(seconds, longest))
+            #expect(room.retryTime == end)
+            #expect(room.later(at: end + .seconds(-1)).lack == "full")
+            now = end
+            room = room.later(at: now)
+            #expect(room.lack == nil)
+            expectEqual(room.admits(bytes), true)
+        }
+        room.missed(1 << 40, reason: "full", at: now)
+        room.missed(1, reason: "full", at: now)
+        #expect(room.retryTime.map { $0 <= now + .seconds(300) } == true)
+    }
+
+    @Test("is not asked again at the next look, which sends what is smaller")
+    func nextLook() throws {
+        let station = try Station(files: ["a": "large", "b": "larger"])
+        let store = Store()
+        let receiver = try station.listen(into: store) { answers, request in
+            request.body.count >= 5 ? answers.problem(.insufficientStorage) : try answers.answer(to: request)
+        }
+        var settings = StationSettings.quick
+        settings.sender.requestsInFlight = 1
+        var events: [SendEvent] = []
+        let sender = try station.sender(to: receiver.port, settings: settings) { events.append($0) }
+        _ = try sender.send()
+        #expect(store.targets == ["/v1/files/a"])
+        try station.write("new", to: "c")
+        try station.write("newer", to: "d")
+        #expect(try sender.send().sent == 1)
+        #expect(store.targets == ["/v1/files/a", "/v1/files/c"])
+        #expect(station.waitingFiles == ["a", "b", "d"])
+        events = []
+        #expect(try sender.send().status == .temporaryFailure)
+        #expect(store.all.count == 2)
+        #expect(RunOutcome(status: nil, failure: nil, events: events).gaveUp?.files == 3)
     }
 }

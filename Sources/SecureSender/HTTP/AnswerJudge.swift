@@ -20,6 +20,8 @@ enum Verdict: Hashable, Sendable {
     case noRoom(reason: String, hint: String?)
     /// It took too long; nobody has decided about the file.
     case interrupted(reason: String)
+    /// The receiver could not write the file; the fault may be the file's, its folder's there, or the whole disk's.
+    case notWritten(reason: String, hint: String?)
     /// The signature's time is off; the receiver's own is this, in seconds since 1970.
     case clockSkew(receiverTime: Int64)
     /// The receiver cannot take it now; it may in so many seconds, if it says that.
@@ -118,7 +120,9 @@ extension AnswerJudge {
             return .clockSkew(receiverTime: time)
         case .insufficientStorage:
             return .noRoom(reason: details.words, hint: details.hint)
-        case .storageFailed where exchange.request == .put, .draining, .tooManyRequests:
+        case .storageFailed where exchange.request == .put:
+            return .notWritten(reason: details.words, hint: details.hint)
+        case .draining, .tooManyRequests:
             return .later(reason: details.words, seconds: response.retryAfter)
         case .timeout:
             return .interrupted(reason: details.words)

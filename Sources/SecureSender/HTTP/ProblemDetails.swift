@@ -39,7 +39,8 @@ struct ProblemDetails: Sendable {
     var hint: String? {
         switch problem {
         case .insufficientStorage: "make room on the receiver's disk; the file waits for the next run"
-        case .timeout, .storageFailed: "the file waits for the next run"
+        case .storageFailed: "the receiver's log says why; the file waits for the next run"
+        case .timeout: "the file waits for the next run"
         case .tooLarge: "the receiver's limit is its option --max-size"
         case .pathConflict: "give the file or the folder another name"
         case .digestMismatch: "it may have been written to meanwhile; the file waits for the next run"

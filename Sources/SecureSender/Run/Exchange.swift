@@ -9,6 +9,8 @@ struct Upload: Hashable, Sendable {
     var isTimeCorrected = false
     /// Whether a connection ended while it was on its way whole: some of it, or all, may have come.
     var wasCut = false
+    /// How often the receiver could not write it.
+    var timesUnwritten = 0
     /// How often in a row the connection broke while the receiver owed its answer before all others.
     var breaks = 0
 }

@@ -38,6 +38,8 @@ struct FileQueue {
     private let source: FileSource
     private let folder: Folder
     private let largeAbove: Int64
+    /// What finds none is not even hashed.
+    var room = ReceiverRoom()
     private let hashedAtATime: Int
     private var order: UploadOrder
     private var small = Lane()
@@ -101,6 +103,7 @@ extension FileQueue {
             guard mayTakeNext, let file = takeNext() else { return .done }
             do throws(FileObstacle) {
                 let hashing = try open(file)
+                guard room.admits(hashing.size) else { return .done }
                 guard hashing.size > largeAbove else {
                     small.hashing = hashing
                     return advance(\.small)
@@ -123,6 +126,10 @@ extension FileQueue {
             } catch {
                 return .obstacle(file.path, error)
             }
+        }
+        guard large.isFree || room.admits(large.size) else {
+            large = Lane()
+            return .done
         }
         return advance(\.large)
     }

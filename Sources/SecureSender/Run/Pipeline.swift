@@ -6,6 +6,11 @@ struct Pipeline {
     private(set) var unanswered: [Exchange] = []
     /// Files to be sent again, before anything new.
     private(set) var waiting: [Upload] = []
+    /// Files to be sent again, after all others: the receiver could not write them.
+    private(set) var behind: [Upload] = []
+    private let mostBehind: Int
+    /// What it could not write since it last stored something.
+    private var unwrittenInARow = 0
     private var bytesInFlight: Int64 = 0
     /// Of whole files alone, of which nothing counts if they do not arrive.
     private var bytesAtRisk: Int64 = 0
@@ -15,6 +20,7 @@ struct Pipeline {
     /// `isCautious`: begins with one request, because the receiver may not take our time.
     init(settings: SenderSettings, isCautious: Bool = false) {
         mostBreaks = settings.breaksOfOneFile
+        mostBehind = settings.requestsInFlight
         window = Window(most: settings.requestsInFlight, isCautious: isCautious)
     }
 
@@ -28,10 +34,16 @@ struct Pipeline {
         hasRoom(for: bytes, within: mostBytes) && (unanswered.isEmpty || bytesAtRisk + bytes <= mostAtRisk)
     }
 
-    var nextWaiting: Upload? { waiting.first }
+    /// To be sent again now. `hasNew`: whether there are files that were not sent yet.
+    func nextWaiting(hasNew: Bool) -> Upload? {
+        // Nor are they to become more without end.
+        waiting.first ?? (hasNew && behind.count < mostBehind ? nil : behind.first)
+    }
+
+    var nothingWaits: Bool { waiting.isEmpty && behind.isEmpty }
 
     mutating func takeWaiting() -> Upload? {
-        waiting.isEmpty ? nil : waiting.removeFirst()
+        waiting.popFirst() ?? behind.popFirst()
     }
 
     /// The head of the request has joined what is sent.
@@ -52,6 +64,18 @@ struct Pipeline {
     /// The receiver has decided about something: more may be under way.
     mutating func proceed() {
         window.grow()
+    }
+
+    /// The receiver could not write the file, which comes after all others then. Returns whether that is more than this file's
+    /// trouble, as nothing was stored since the last time.
+    mutating func putBehind(_ upload: Upload) -> Bool {
+        behind.append(upload)
+        unwrittenInARow += 1
+        return unwrittenInARow > 1
+    }
+
+    mutating func stored() {
+        unwrittenInARow = 0
     }
 
     /// Sends the file once more.
@@ -123,4 +147,8 @@ extension Pipeline {
         waiting = lost + waiting
         return consequence
     }
+}
+
+extension [Upload] {
+    fileprivate mutating func popFirst() -> Upload? { isEmpty ? nil : removeFirst() }
 }

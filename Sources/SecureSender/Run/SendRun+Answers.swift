@@ -11,6 +11,7 @@ extension SendRun {
             inParts.removeAll { $0.file == exchange.file }
             decided(bytes: exchange.bodySize)
             room.found(exchange.file.size)
+            pipeline.stored()
             acknowledged.append(AcknowledgedFile(file: exchange.file, receipt: receipt))
         case .refused(let reason, let hint):
             decided(bytes: exchange.bodySize)
@@ -19,6 +20,8 @@ extension SendRun {
         case .noRoom(let reason, let hint):
             decided(bytes: exchange.bodySize)
             takeNoRoom(exchange, reason: reason, hint: hint)
+        case .notWritten(let reason, let hint):
+            takeUnwritten(exchange.upload, reason: reason, hint: hint)
         case .damaged(let isWhole, let reason):
             decided(bytes: exchange.bodySize)
             takeDamage(exchange, isWhole: isWhole, reason: reason)
@@ -82,13 +85,26 @@ extension SendRun {
     /// Says so of the first file; the others that do not fit are counted.
     private func takeNoRoom(_ exchange: Exchange, reason: String, hint: String?) {
         let isFirst = room.lack == nil
-        room.missed(exchange.request == .announce ? exchange.file.size : exchange.bodySize, reason: reason)
+        room.missed(exchange.request == .announce ? exchange.file.size : exchange.bodySize, reason: reason, at: .now)
         if isFirst { return fail(exchange, reason: reason, hint: hint) }
         if exchange.request != .put {
             guard let file = fileInParts(of: exchange) else { return }
             inParts.removeAll { $0 === file }
         }
         room.leftCount += 1
+    }
+
+    /// One file must not hold up the others. Where several fare like that, whatever is sent now is most likely sent in vain.
+    private func takeUnwritten(_ upload: Upload, reason: String, hint: String?) {
+        var upload = upload
+        upload.timesUnwritten += 1
+        guard upload.timesUnwritten < settings.writesOfOneFile else {
+            refused.add(upload.file.fingerprint, at: .now)
+            return fail(upload.file.path, reason: reason, hint: hint)
+        }
+        guard pipeline.putBehind(upload) else { return }
+        pipeline.slowDown()
+        pause(nil, reason: "\(upload.file.path): \(reason)")
     }
 
     private func takeDamage(_ exchange: Exchange, isWhole: Bool, reason: String) {

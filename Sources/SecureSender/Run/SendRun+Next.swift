@@ -24,16 +24,16 @@ extension SendRun {
     /// Whether all that is to be sent is sent and answered.
     var isDone: Bool {
         pipeline.unanswered.isEmpty
-            && (stopTime != nil || wantsLook || pipeline.waiting.isEmpty && inParts.isEmpty && queue.count == 0)
+            && (stopTime != nil || wantsLook || pipeline.nothingWaits && inParts.isEmpty && queue.count == 0)
     }
 
     private func nextSmall() -> Departure? {
         for file in inParts where !isLarge(file) {
             if let departure = nextStep(of: file) { return departure }
         }
-        while let upload = pipeline.nextWaiting, hasRoom(for: upload) {
+        while let upload = pipeline.nextWaiting(hasNew: !queue.hasNoSmall), hasRoom(for: upload) {
             _ = pipeline.takeWaiting()
-            guard fits(upload) else { continue }
+            guard room.admits(upload.file.size) else { continue }
             do throws(FileObstacle) {
                 if let departure = begin(upload, try reopen(upload.file, below: folder)) { return departure }
             } catch {
@@ -42,14 +42,14 @@ extension SendRun {
         }
         guard pipeline.waiting.isEmpty, let ready = queue.readySmall, hasRoom(for: ready.upload) else { return nil }
         _ = queue.takeSmall()
-        guard fits(ready.upload) else { return nil }
+        guard room.admits(ready.upload.file.size) else { return nil }
         report(.begun(ready.upload.file.path, size: ready.upload.file.size, inParts: goesInParts(ready.upload)))
         return begin(ready.upload, ready.descriptor)
     }
 
     private func nextLarge() -> Departure? {
         if inParts.filter(isLarge).count < settings.largeFilesAtOnce, let ready = queue.takeLarge(),
-            fits(ready.upload)
+            room.admits(ready.upload.file.size)
         {
             report(.begun(ready.upload.file.path, size: ready.upload.file.size, inParts: true))
             inParts.append(FileInParts(ready.upload, descriptor: ready.descriptor))
@@ -59,13 +59,6 @@ extension SendRun {
         // They take turns.
         inParts.append(file)
         return nextStep(of: file)
-    }
-
-    /// Whether the receiver may have room for it; else it is left.
-    private func fits(_ upload: Upload) -> Bool {
-        guard !room.isThere(for: upload.file.size) else { return true }
-        room.leftCount += 1
-        return false
     }
 
     private func isLarge(_ file: FileInParts) -> Bool { file.file.size > settings.inPartsAbove }

@@ -24,7 +24,6 @@ final class SendRun {
     var refused = RefusedFiles()
     var turns = LaneTurns()
     var reach = LinkReach()
-    var room = ReceiverRoom()
     var partSize: PartSize
     var policy: RetryPolicy
     /// Why and for how long the rest is left to the next run.
@@ -76,6 +75,11 @@ final class SendRun {
         policy = RetryPolicy(settings: settings, now: .now)
     }
 
+    var room: ReceiverRoom {
+        get { queue.room }
+        set { queue.room = newValue }
+    }
+
     /// For the next look.
     var begun: BegunFiles {
         BegunFiles(large: queue.large, inParts: inParts, sentBefore: wantsLook ? (sentBefore ?? 0) + sentCount : nil)
@@ -93,7 +97,7 @@ final class SendRun {
         }
         while end == nil, !isStopping(), !wantsLook, hasSomethingToSend() { try connectAndServe() }
         // Nothing was taken: the next run comes after a pause.
-        if let lack = room.lack, sentCount == 0 { giveUp(lack, .zero) }
+        if let lack = room.lack, sentCount == 0, failedCount + room.leftCount > 0 { giveUp(lack, .zero) }
         if end != nil || isStopping() {
             wantsLook = false
         } else if queue.leftCount > 0, sentCount > 0 {
@@ -120,7 +124,11 @@ final class SendRun {
 
     private func tellOfEnd() {
         var rest = room.leftCount + queue.leftCount
-        if end != nil { rest += pipeline.waiting.count + inParts.count + queue.count + immovableCount }
+        if end != nil {
+            rest += pipeline.waiting.count + pipeline.behind.count + inParts.count + queue.count + immovableCount
+            // The next run is not to begin with these, but with the others.
+            for upload in pipeline.behind { refused.add(upload.file.fingerprint, at: .now) }
+        }
         failedCount += rest
         if rest > 0, let reason = end?.reason ?? room.lack {
             report(.gaveUp(reason: reason, files: rest, pause: end?.pause ?? .zero))
@@ -137,7 +145,7 @@ final class SendRun {
 
     /// Hashes until something is ready: a connection would only wait for it.
     private func hasSomethingToSend() -> Bool {
-        while pipeline.waiting.isEmpty, inParts.isEmpty, queue.readySmall == nil, queue.readyLarge == nil {
+        while pipeline.nothingWaits, inParts.isEmpty, queue.readySmall == nil, queue.readyLarge == nil {
             guard queue.hasWork, !isStopping() else { return false }
             prepare()
             if seesNews(since: start) { return false }
@@ -155,7 +163,7 @@ final class SendRun {
     private func seesNews(since time: Uptime) -> Bool {
         guard !wantsLook else { return true }
         let isLong = Uptime.now - time >= max(settings.shortestLook, source.quietTime)
-        wantsLook = source.isOutdated || isLong && queue.hasNoSmall && pipeline.waiting.isEmpty && source.takeNews()
+        wantsLook = source.isOutdated || isLong && queue.hasNoSmall && pipeline.nothingWaits && source.takeNews()
         return wantsLook
     }
 }

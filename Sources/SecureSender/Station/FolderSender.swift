@@ -20,6 +20,7 @@ final class FolderSender {
     private let stop: StopSignal
     private let report: (SendEvent) -> Void
     private var refused = RefusedFiles()
+    private var room = ReceiverRoom()
     /// A link that breaks soon does so in the next run too.
     private var reach = LinkReach()
     /// What was told at the last look of what is not sent.
@@ -150,8 +151,8 @@ extension FolderSender {
             guard case .finished(let sent, let waiting, let folder) = event else { return report(event) }
             report(.finished(sent: sent, waiting: waiting + left, folder: folder))
         }
-        (run.reach, run.refused) = (reach, refused)
-        defer { (begun, reach, refused) = (run.begun, run.reach, run.refused) }
+        (run.reach, run.refused, run.room) = (reach, refused, room.later(at: .now))
+        defer { (begun, reach, refused, room) = (run.begun, run.reach, run.refused, run.room) }
         outcome.add(try run.run())
         outcome.sent += run.sentCount
         outcome.failed += run.failedCount
