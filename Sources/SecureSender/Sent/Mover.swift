@@ -1,5 +1,6 @@
 import Files
 import Synchronization
+import UploadProtocol
 
 /// Moves files on a thread of its own, so that the network does not wait for the disk.
 ///
@@ -12,8 +13,10 @@ final class Mover {
     }
 
     static let gatheringTime: Duration = .milliseconds(50)
-    /// Files: each has its receipt open, and may have folders of its own.
+    /// Files: each has its receipt open.
     static let mostAtOnce = 256
+    /// Receipts and folders. A process may have 1,024 files open where nobody lets it have more.
+    static let mostOpenAtOnce = 512
 
     private let line: MoveLine
     /// `nil` where there is none to be had: each file is then moved when it comes.
@@ -121,7 +124,7 @@ private final class MoveLine: Sendable {
     /// False if nothing waits.
     func moveBatch() -> Bool {
         let batch = state.withLock { state in
-            let batch = Array(state.waiting.prefix(Mover.mostAtOnce))
+            let batch = Array(state.waiting.prefix(state.waiting.batchSize))
             state.waiting.removeFirst(batch.count)
             return batch
         }
@@ -129,5 +132,19 @@ private final class MoveLine: Sendable {
         let moved = zip(batch, sentFiles.move(batch)).map { Mover.Moved(acknowledged: $0, outcome: $1) }
         state.withLock { $0.moved += moved }
         return true
+    }
+}
+
+extension [AcknowledgedFile] {
+    /// How many of the first may be moved together.
+    fileprivate var batchSize: Int {
+        var folders: Set<[String]> = []
+        for (index, file) in prefix(Mover.mostAtOnce).enumerated() {
+            var parents = file.file.path.segments.dropLast()
+            while !parents.isEmpty, folders.insert([String](parents)).inserted { parents.removeLast() }
+            // Each folder on both sides.
+            guard index == 0 || index + 1 + 2 * folders.count <= Mover.mostOpenAtOnce else { return index }
+        }
+        return Swift.min(count, Mover.mostAtOnce)
     }
 }
