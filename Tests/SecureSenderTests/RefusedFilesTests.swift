@@ -45,13 +45,37 @@ struct RefusedFilesTests {
         let sender = try station.sender(to: receiver.port) { _ in }
         #expect(try sender.sendAll().status == .temporaryFailure)
         try station.write("3", to: "c")
-        #expect(try sender.sendAll().status == .success)
+        // It still waits.
+        #expect(try sender.sendAll().status == .temporaryFailure)
         #expect(store.targets.map { $0.suffix(1) } == ["a", "b", "c"])
         #expect(station.waitingFiles == ["a"])
         try station.write("4", to: "a")
         #expect(try sender.sendAll().status == .success)
         #expect(store.targets.map { $0.suffix(1) } == ["a", "b", "c", "a"])
         #expect(station.waitingFiles == [])
+    }
+
+    /// A file with two names takes two looks.
+    @Test(
+        "counts at the end of a run of several looks, unless it was sent by then",
+        arguments: [(Problem.tooLarge, Int.max), (.digestMismatch, 2)])
+    func severalLooks(problem: Problem, times: Int) async throws {
+        let station = try Station(files: ["a": "1", "b": "2"])
+        link(station.folder("data/b"), station.folder("data/c"))
+        let asked = SharedCount()
+        let receiver = try station.listen { answers, request in
+            guard request.target.hasSuffix("a"), asked.value < times else { return try answers.answer(to: request) }
+            asked.add()
+            return answers.problem(problem)
+        }
+        let outcome = try await station.sendAll(to: receiver.port)
+        #expect(outcome.failures.map(\.message) == ["a could not be sent"])
+        let ends = outcome.events.compactMap { event in
+            if case .finished(let sent, let waiting, _) = event { [sent, waiting] } else { nil }
+        }
+        #expect(ends == (times == 2 ? [[1, 1], [2, 0]] : [[1, 1], [1, 1]]))
+        #expect(outcome.status == (times == 2 ? .success : .temporaryFailure))
+        #expect(station.waitingFiles == (times == 2 ? [] : ["a"]))
     }
 
     @Test("is not the only thing that the next look remembers: so is a link that breaks soon")

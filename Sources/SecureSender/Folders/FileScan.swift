@@ -24,8 +24,11 @@ struct FileScan {
     /// Further names of files that are sent under another one first: their times change when that is moved.
     private(set) var furtherNameCount = 0
 
-    /// Files and folders that should be sent and cannot be.
-    var leftCount: Int { unsendable.count + unreadable.count + immovable.count }
+    /// Files that the receiver refused a while ago.
+    private(set) var sparedCount = 0
+
+    /// Files and folders that should be sent, and are not now.
+    var leftCount: Int { unsendable.count + unreadable.count + immovable.count + sparedCount }
 
     /// The first file of the identity in use that would be sent.
     private var identityFile: String?
@@ -117,7 +120,10 @@ struct FileScan {
                 if settingsFile?.isSameFile(as: fingerprint) == true {
                     return settings.append((path + [name]).joined(separator: "/"))
                 }
-                guard !isSpared(fingerprint) else { return }
+                guard !isSpared(fingerprint) else {
+                    sparedCount += 1
+                    return
+                }
                 if status.st_nlink > 1, isOneNameEnough, isFurtherName(path + [name], fingerprint) {
                     furtherNameCount += 1
                 } else {

@@ -50,7 +50,10 @@ final class FolderSender {
     /// Looks at the folder and sends what is there, and looks again as long as there may be more than one look holds.
     func sendAll() throws(CommandFailure) -> Outcome {
         var outcome = Outcome()
-        repeat { try lookAndSend(&outcome) } while outcome.wantsLook
+        repeat {
+            outcome.beginLook()
+            try lookAndSend(&outcome)
+        } while outcome.wantsLook
         if outcome.beingWritten > 0 { report(.beingWritten(files: outcome.beingWritten)) }
         return outcome
     }
@@ -64,9 +67,8 @@ final class FolderSender {
     }
 
     struct Outcome {
-        var status = ExitStatus.success
         var sent = 0
-        /// Files that were tried and wait.
+        /// Of the last look: files that were tried and wait.
         var failed = 0
         /// The receiver takes nothing now, and it makes no sense to try again before so long.
         var pause: Duration?
@@ -74,11 +76,15 @@ final class FolderSender {
         var beingWritten = 0
         /// Another look may find files that the last one left for want of room or time.
         var wantsLook = false
-        /// Of the last look: what should be sent and cannot be.
+        /// Of the last look: what should be sent, and was not tried.
         fileprivate var left = 0
 
-        fileprivate mutating func add(_ status: ExitStatus) {
-            if self.status == .success { self.status = status }
+        /// That of the last look, which finds all that still waits.
+        var status: ExitStatus { failed + left == 0 ? .success : .temporaryFailure }
+
+        /// What waited may be sent by now.
+        fileprivate mutating func beginLook() {
+            (failed, left, beingWritten, wantsLook) = (0, 0, 0, false)
         }
     }
 }
@@ -86,12 +92,10 @@ final class FolderSender {
 extension FolderSender {
     private func lookAndSend(_ outcome: inout Outcome) throws(CommandFailure) {
         let scan = try look()
-        if tell(of: scan) { outcome.add(.temporaryFailure) }
+        tell(of: scan)
         let files = FileSource(scan.files, folder: source, watch: watch)
         begun = begun.found(scan.begun)
         outcome.left = scan.leftCount
-        outcome.beingWritten = 0
-        outcome.wantsLook = false
         defer { outcome.beingWritten += files.beingWrittenCount }
         guard files.totalCount > 0 || !begun.isNothing else {
             if outcome.status == .success, outcome.sent == 0 { report(.nothingToSend(folder: place.name)) }
@@ -146,14 +150,14 @@ extension FolderSender {
         let run = SendRun(
             to: place.receiver, as: identity, files: files, from: source, sentFolder: sentFolder, begun: begun,
             clock: clock, settings: settings.sender, stop: stop
-        ) { [report, left = outcome.left] event in
-            // They wait too, though no run has begun with them.
+        ) { [report, left = outcome.left + outcome.failed] event in
+            // They wait too, though this run has not begun with them.
             guard case .finished(let sent, let waiting, let folder) = event else { return report(event) }
             report(.finished(sent: sent, waiting: waiting + left, folder: folder))
         }
         (run.reach, run.refused, run.room) = (reach, refused, room.later(at: .now))
         defer { (begun, reach, refused, room) = (run.begun, run.reach, run.refused, run.room) }
-        outcome.add(try run.run())
+        _ = try run.run()
         outcome.sent += run.sentCount
         outcome.failed += run.failedCount
         outcome.beingWritten += run.beingWrittenCount
@@ -163,12 +167,11 @@ extension FolderSender {
         return run.end == nil && !run.wantsLook && !stop.isWanted
     }
 
-    /// What of the folder is not sent, unless it is what was told the last time; true if some of it should be.
-    private func tell(of scan: FileScan) -> Bool {
+    /// What of the folder is not sent, unless it is what was told the last time.
+    private func tell(of scan: FileScan) {
         let notices = Self.notices(of: scan)
         if notices != told { notices.forEach(report) }
         told = notices
-        return scan.leftCount > 0
     }
 
     private static func notices(of scan: FileScan) -> [SendEvent] {
