@@ -71,11 +71,37 @@ struct LookScheduleTests {
     @Test("a plain period is one, whatever happens")
     func plain() {
         var schedule = schedule(isPlain: true)
-        for result in [LookSchedule.Result.allSent, .someWait, .failed(pause: .zero), .failed(pause: .seconds(900))] {
+        for result in [LookSchedule.Result.allSent, .someWait, .failed(pause: .zero), .failed(pause: .seconds(280))] {
             let next = schedule.next(after: result, begun: start, at: start + .seconds(20))
             #expect(next == .init(earliest: start + .seconds(300), latest: start + .seconds(300)))
         }
         let late = schedule.next(after: .allSent, begun: start, at: start + .seconds(301))
         #expect(late.latest == start + .seconds(301))
+    }
+
+    @Test(
+        "a plain period lets those pass in which the receiver wants nothing",
+        arguments: [(281, 2), (900, 4), (3600, 13)])
+    func plainPause(seconds: Int, periods: Int) {
+        var schedule = schedule(isPlain: true)
+        let next = schedule.next(after: .failed(pause: .seconds(seconds)), begun: start, at: start + .seconds(20))
+        #expect(next.latest == start + .seconds(300 * periods))
+        #expect(next.earliest == next.latest)
+    }
+
+    @Test("what was left alone for a while is looked at when that is over, but no sooner than anything else")
+    func retry() {
+        var schedule = schedule()
+        let next = schedule.next(after: .someWait, begun: start, retry: start + .seconds(60), at: start)
+        #expect(next == .init(earliest: start + .seconds(1), latest: start + .seconds(60)))
+        #expect(schedule.next(after: .someWait, begun: start, retry: start, at: start).latest == start + .seconds(1))
+        let late = schedule.next(after: .someWait, begun: start, retry: start + .seconds(900), at: start)
+        #expect(late.latest == start + .seconds(300))
+        let waiting = schedule.next(after: .allWait, begun: start, retry: start + .seconds(10), at: start)
+        #expect(waiting == .init(earliest: start + .seconds(30), latest: start + .seconds(30)))
+        var plain = self.schedule(isPlain: true)
+        #expect(
+            plain.next(after: .someWait, begun: start, retry: start + .seconds(60), at: start).latest == start
+                + .seconds(300))
     }
 }

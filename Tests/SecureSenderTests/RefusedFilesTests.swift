@@ -22,11 +22,14 @@ struct RefusedFilesTests {
         let file = try fingerprint(folder("a"))
         var files = RefusedFiles()
         #expect(!files.spares(file, at: start))
+        #expect(files.retryTime(after: start) == nil)
         var now = start
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
             files.add(file, at: now)
+            #expect(files.retryTime(after: now) == now + .seconds(60 * minutes))
             #expect(files.spares(file, at: now + .seconds(60 * minutes - 1)))
             now = now + .seconds(60 * minutes)
+            #expect(files.retryTime(after: now) == nil)
             #expect(!files.spares(file, at: now))
         }
         files.add(file, at: now)

@@ -18,6 +18,11 @@ struct RefusedFiles {
         refusals[fingerprint] = Refusal(pause: pause, end: now + pause)
     }
 
+    /// When the first of those that are left alone after `time` is to be sent again.
+    func retryTime(after time: Uptime) -> Uptime? {
+        refusals.values.lazy.map(\.end).filter { $0 > time }.min()
+    }
+
     /// Whether it is to be left alone.
     func spares(_ fingerprint: Fingerprint, at now: Uptime) -> Bool {
         refusals[fingerprint].map { now < $0.end } ?? false

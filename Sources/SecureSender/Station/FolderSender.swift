@@ -66,6 +66,11 @@ final class FolderSender {
         return outcome
     }
 
+    /// When something is to be tried again that was left alone at a look which began at `time`.
+    func retryTime(after time: Uptime) -> Uptime? {
+        [refused.retryTime(after: time), room.retryTime].compactMap { $0 }.min()
+    }
+
     struct Outcome {
         var sent = 0
         /// Of the last look: files that were tried and wait.

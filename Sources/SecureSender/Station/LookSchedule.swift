@@ -43,11 +43,23 @@ struct LookSchedule {
         self.random = random
     }
 
-    mutating func next(after result: Result, begun start: Uptime, at now: Uptime) -> Next {
+    /// `retry`: when something that was left alone is to be tried again.
+    mutating func next(after result: Result, begun start: Uptime, retry: Uptime? = nil, at now: Uptime) -> Next {
+        let next = next(after: result, begun: start, at: now)
+        guard !isPlain, let retry else { return next }
+        return Next(earliest: next.earliest, latest: max(next.earliest, min(next.latest, retry)))
+    }
+
+    private mutating func next(after result: Result, begun start: Uptime, at now: Uptime) -> Next {
         switch result {
         case .unfinished:
             failures = 0
             return Next(earliest: now, latest: now)
+        case .failed(let pause) where isPlain:
+            // The first of the periods that begins after it.
+            let periods = Int(((now + pause - start) / interval).rounded(.up))
+            let time = pause > .zero ? start + interval * max(1, periods) : max(start + interval, now)
+            return Next(earliest: time, latest: time)
         case _ where isPlain:
             // Where a look takes longer than that, the next one does not wait.
             let time = max(start + interval, now)

@@ -46,7 +46,8 @@ final class StationLoop {
             let result = look()
             tellOfMissingWatches()
             tidyUp()
-            let next = schedule.next(after: result, begun: start, at: .now)
+            let next = schedule.next(
+                after: result, begun: start, retry: sender.retryTime(after: start), at: .now)
             try wait(until: next.earliest)
             try wait(until: next.latest, orChangesIn: watch)
         }
