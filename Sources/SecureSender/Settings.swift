@@ -84,3 +84,13 @@ struct SenderSettings: Sendable {
     /// How long before a certificate's end it is told. The default is 30 days.
     var certificateWarning: Duration = .seconds(30 * 86_400)
 }
+
+extension SenderSettings {
+    /// Sets the run's patience, beyond which no single step of a connection is waited for either.
+    mutating func giveUp(after patience: Duration) {
+        giveUpAfter = patience
+        giveUpUnreachedAfter = min(giveUpUnreachedAfter, patience)
+        connectTimeLimit = min(connectTimeLimit, patience)
+        handshakeTimeLimit = min(handshakeTimeLimit, patience)
+    }
+}

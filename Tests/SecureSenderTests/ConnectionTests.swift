@@ -213,6 +213,16 @@ struct ConnectionTests {
         #expect(second.failures.first?.reason?.contains("header is longer") == true)
     }
 
+    @Test("that is taken and not answered is waited for no longer than a run goes on, and told as what it is")
+    func notAnswered() async throws {
+        let station = try Station(files: ["a": "content"])
+        let listener = try PlainListener(answer: nil)
+        let outcome = try await station.send(to: listener.port, ["--give-up-after", "1s"])
+        #expect(outcome.exitCode == 69)
+        let line = "could not be reached: the connection was taken, and nothing was said for 1 s\n  hint: the receiver "
+        #expect(outcome.errors.contains(line), "\(outcome.errors)")
+    }
+
     @Test("to something that does not speak TLS says so, and is no failed authentication")
     func notTLS() async throws {
         let station = try Station(files: ["a": "1"])

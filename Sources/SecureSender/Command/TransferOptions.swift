@@ -60,7 +60,8 @@ struct TransferOptions: ParsableArguments {
         // So that neither a part nor a whole file has to wait until nothing else is under way.
         settings.inPartsAbove = min(inPartsAbove.bytes, bytesInFlight.bytes / 4)
         settings.partSizes = settings.partSizes.clamped(to: 0...bytesInFlight.bytes / 2)
-        settings.giveUpAfter = giveUpAfter.seconds == 0 ? nil : .seconds(giveUpAfter.seconds)
+        settings.giveUpAfter = nil
+        if giveUpAfter.seconds > 0 { settings.giveUp(after: .seconds(giveUpAfter.seconds)) }
         return settings
     }
 }

@@ -52,12 +52,21 @@ extension SecureChannel {
                 shown: channel.refusedCertificate)
             throw failure.map { .refused($0) } ?? channel.notTheReceiver("\(error)", mayPass: false)
         } catch .timedOut {
-            let seconds = settings.handshakeTimeLimit.components.seconds
-            throw channel.notTheReceiver("no answer within \(seconds) s", mayPass: true)
+            throw channel.silent(for: settings.handshakeTimeLimit.components.seconds)
         } catch {
             throw channel.notTheReceiver("\(error)", mayPass: true)
         }
         return channel
+    }
+
+    /// A receiver that is stopped or has too much to do still has its connections taken, by the kernel.
+    private func silent(for seconds: Int64) -> ConnectFailure {
+        guard firstBytes.isEmpty else { return notTheReceiver("no answer within \(seconds) s", mayPass: true) }
+        return .unreachable(
+            reason: "the connection was taken, and nothing was said for \(seconds) s",
+            hint:
+                "the receiver has too much to do or hangs (on the server: systemctl restart secure-receiver), or it is something else that listens there (--port)",
+            mayPass: true)
     }
 
     /// The handshake ended for a reason that has nothing to do with who is who.
