@@ -90,7 +90,7 @@ final class SecureChannel {
             guard Uptime.now < deadline else { throw .timedOut }
             if stop.isWanted { throw .stopped }
             let nextWord = Uptime.now + SenderSettings.wordInterval
-            wait(until: min(deadline, nextWord), forWriting: unsentCount > 0)
+            wait(until: min(deadline, nextWord), hasMore: false)
             if Uptime.now >= nextWord { tell(.now - start) }
             if let end = takeFromSocket() { throw end }
         }
@@ -122,13 +122,7 @@ final class SecureChannel {
     func exchange(waiting time: Duration, hasMore: Bool, or other: FileDescriptor? = nil) -> Activity {
         var activity = Activity()
         activity.sent = flush()
-        let pause = unsentCount > 0 ? limit?.wait ?? .zero : .zero
-        if pause > .zero {
-            // The socket may be writable all the time.
-            wait(until: .now + min(time, pause), forWriting: false, or: other)
-        } else {
-            wait(until: .now + time, forWriting: hasMore || unsentCount > 0, or: other)
-        }
+        wait(until: .now + time, hasMore: hasMore, or: other)
         activity.sent += flush()
         let end = takeFromSocket()
         activity.end = decrypt(into: &activity.received) ?? end
@@ -144,10 +138,12 @@ final class SecureChannel {
 }
 
 extension SecureChannel {
-    private func wait(until deadline: Uptime, forWriting: Bool, or other: FileDescriptor? = nil) {
+    private func wait(until deadline: Uptime, hasMore: Bool, or other: FileDescriptor? = nil) {
         var events = Int16(POLLIN)
-        if forWriting, writeFailure == nil { events |= Int16(POLLOUT) }
-        stop.poll(socket, for: events, or: other, until: deadline)
+        let pause = unsentCount > 0 ? limit?.wait ?? .zero : .zero
+        // While the limit lets nothing through, the socket may be writable all the time.
+        if pause <= .zero, hasMore || unsentCount > 0, writeFailure == nil { events |= Int16(POLLOUT) }
+        stop.poll(socket, for: events, or: other, until: pause > .zero ? min(deadline, .now + pause) : deadline)
     }
 
     private func takeCiphertext() {
