@@ -54,6 +54,32 @@ struct ChangingFileTests {
         #expect(station.waitingFiles == ["b"])
     }
 
+    @Test("by having its folder renamed fails alone, and says so")
+    func folderRenamed() async throws {
+        let station = try Station(files: ["d/a": "1", "b": "2"])
+        let receiver = try station.listen { answers, request in
+            rename(station.folder("data/d"), station.folder("data/e"))
+            return try answers.answer(to: request)
+        }
+        let outcome = try await station.run(to: receiver.port)
+        #expect(outcome.failures.map(\.reason) == ["it was moved or renamed while it was being sent"])
+        #expect(outcome.sent == ["b"])
+        #expect(station.waitingFiles == ["e/a"])
+    }
+
+    @Test("by becoming unreadable is told as such, and not as changed")
+    func unreadable() async throws {
+        let station = try Station(files: ["a": "1"])
+        let receiver = try station.listenHonestly()
+        let outcome = try await station.run(to: receiver.port) { event in
+            // It is open by then, and a folder in its place can be read no more than a bad sector (read(2), EISDIR).
+            if case .begun = event { replaceDescriptor(of: station.folder("data/a"), by: station.folder("data")) }
+        }
+        #expect(outcome.failures.map(\.message) == ["a could not be sent"])
+        #expect(outcome.failures.first?.reason?.contains("Is a directory") == true)
+        #expect(station.waitingFiles == ["a"])
+    }
+
     @Test("between two connections is not sent as the one that was hashed")
     func betweenConnections() async throws {
         let station = try Station(files: ["a": "old"])
@@ -68,5 +94,19 @@ struct ChangingFileTests {
         #expect(outcome.failures.map(\.reason) == ["it changed while it was being sent"])
         #expect(store.all.isEmpty)
         #expect(station.waitingFiles == ["a"])
+    }
+}
+
+/// From now on what this process reads from `path`, which it has open, comes from `other`.
+private func replaceDescriptor(of path: String, by other: String) {
+    let descriptor = open(other, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer { close(descriptor) }
+    let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+    for number in numbers.compactMap({ Int32($0) }) where number != descriptor {
+        guard (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(number)")) == path else {
+            continue
+        }
+        dup2(descriptor, number)
+        _ = fcntl(number, F_SETFD, FD_CLOEXEC)
     }
 }

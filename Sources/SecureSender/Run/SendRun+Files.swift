@@ -54,6 +54,10 @@ extension SendRun {
                 // The others would be sent, and sent again by the next run, and stay too.
                 immovableCount += 1
                 giveUp("what the receiver has could not be moved: \(error)", .zero)
+            case .failed(let error) where error.code == ENOENT && isGone(path):
+                fail(
+                    path, reason: "it was moved or renamed while it was being sent",
+                    hint: "if it is still below this folder, the next run sends it under its new name")
             case .failed(let error):
                 fail(path, reason: "the receiver has it, but it could not be moved: \(error)", hint: nil)
             }
@@ -61,6 +65,14 @@ extension SendRun {
         guard let time = moved.last?.acknowledged.receipt.parameters.created else { return }
         lastReceipt = (time, certificateEnd)
         warnOfCertificates(receiver: certificateEnd, time: time)
+    }
+
+    private func isGone(_ path: UploadPath) -> Bool {
+        do throws(SystemCallError) {
+            return try folder.folder(path.segments.dropLast()).status(of: path.name) == nil
+        } catch {
+            return error.code == ENOENT
+        }
     }
 
     /// The same, until all is moved: no more will come.

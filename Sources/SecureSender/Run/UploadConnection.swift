@@ -100,7 +100,7 @@ extension UploadConnection {
             }
             do throws(TLSError) {
                 if body != nil {
-                    guard try sendPiece() else { return abandonBody() }
+                    if let obstacle = try sendPiece() { return abandonBody(obstacle) }
                 } else if let departure = run.next() {
                     try begin(departure)
                 } else if !run.prepareSmall() {
@@ -128,26 +128,26 @@ extension UploadConnection {
                 created: run.clock.time(at: .now)))
     }
 
-    /// False if the file does not have the announced bytes any more.
-    private func sendPiece() throws(TLSError) -> Bool {
-        guard var body else { return true }
+    /// Returns why the announced bytes cannot be had any more.
+    private func sendPiece() throws(TLSError) -> FileObstacle? {
+        guard var body else { return nil }
         let count: Int
         do throws(FileObstacle) {
             count = try body.next(into: run.piece.bytes)
         } catch {
-            return false
+            return error
         }
         self.body = body.isComplete ? nil : body
         try channel.send(run.piece.prefix(count))
-        return true
+        return nil
     }
 
     /// A request that cannot be completed can only be ended with its connection.
-    private func abandonBody() -> Ending {
+    private func abandonBody(_ obstacle: FileObstacle) -> Ending {
         // The answer may have come before.
         if let file = body?.file, run.pipeline.unanswered.last?.file == file, let exchange = run.pipeline.abandonLast()
         {
-            run.fail(exchange, reason: "\(FileObstacle.changed)", hint: "it waits for the next run")
+            run.fail(exchange, reason: "\(obstacle)", hint: obstacle.wayOut ?? "it waits for the next run")
         }
         return .orderly
     }
