@@ -72,6 +72,8 @@ final class FolderSender {
         var pause: Duration?
         /// Of the last look: files that somebody is still writing.
         var beingWritten = 0
+        /// When the first and the last have been quiet of those that were too young for this look, which another one is to send.
+        var quietEnds: ClosedRange<Uptime>?
         /// Another look may find files that the last one left for want of room or time.
         var wantsLook = false
         /// Of the last look: what should be sent and cannot be.
@@ -92,6 +94,7 @@ extension FolderSender {
         outcome.left = scan.leftCount
         outcome.beingWritten = 0
         outcome.wantsLook = false
+        outcome.quietEnds = nil
         defer { outcome.beingWritten += files.beingWrittenCount }
         guard files.totalCount > 0 || !begun.isNothing else {
             if outcome.status == .success, outcome.sent == 0 { report(.nothingToSend(folder: place.name)) }
@@ -100,7 +103,13 @@ extension FolderSender {
         let sentBefore = outcome.sent
         defer { takesAllNames = scan.furtherNameCount > 0 && outcome.sent == sentBefore }
         guard try send(files, &outcome) else { return }
-        if let time = files.allQuiet {
+        if let ends = files.quietEnds, watch != nil, !files.hasFuture {
+            // What appears meanwhile may be old enough at once.
+            outcome.quietEnds = ends
+            outcome.wantsLook = outcome.sent > sentBefore && (files.isPartial || scan.furtherNameCount > 0)
+            return
+        }
+        if let time = files.quietEnds?.upperBound {
             report(.waitingForQuiet(files: files.totalCount, quietTime: settings.quietTime))
             stop.wait(until: time)
             guard try send(files, &outcome) else { return }

@@ -44,26 +44,31 @@ final class StationLoop {
             _ = watch?.takeChanges()
             try checkFolders()
             renewIdentity()
-            let result = look()
+            let (result, quiet) = look()
             tellOfMissingWatches()
             tidyUp()
-            let next = schedule.next(after: result, begun: start, at: .now)
+            let next = schedule.next(after: result, begun: start, quiet: quiet, at: .now)
             try wait(until: next.earliest)
             try wait(until: next.latest, orChangesIn: watch)
         }
     }
 
-    private func look() -> LookSchedule.Result {
+    private func look() -> (LookSchedule.Result, quiet: ClosedRange<Uptime>?) {
         do throws(CommandFailure) {
             let outcome = try sender.send()
-            if let pause = outcome.pause { return .failed(pause: pause) }
-            if outcome.wantsLook { return .unfinished }
-            if outcome.failed > 0, outcome.sent == 0 { return .allWait }
-            return outcome.status == .success && outcome.beingWritten == 0 ? .allSent : .someWait
+            return (result(of: outcome), outcome.quietEnds)
         } catch {
             report(.failed(error, file: nil))
-            return .failed(pause: .zero)
+            return (.failed(pause: .zero), nil)
         }
+    }
+
+    private func result(of outcome: FolderSender.Outcome) -> LookSchedule.Result {
+        if let pause = outcome.pause { return .failed(pause: pause) }
+        if outcome.wantsLook { return .unfinished }
+        // Those that are too young may fare better.
+        if outcome.failed > 0, outcome.sent == 0, outcome.quietEnds == nil { return .allWait }
+        return outcome.status == .success && outcome.beingWritten == 0 ? .allSent : .someWait
     }
 
     private func tidyUp() {
