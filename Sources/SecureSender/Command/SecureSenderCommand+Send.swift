@@ -66,6 +66,11 @@ extension SecureSenderCommand {
         _ source: Folder, _ identity: PiIdentity, _ settings: StationSettings
     ) throws(CommandFailure) -> ExitStatus {
         let sentFolder = SentFolder.existing(places.sentDir, for: source)
+        if let sentFolder {
+            do throws(SystemCallError) { try SentFolder.check(sentFolder, for: source) } catch {
+                throw .sentFolder(sentFolder.path, error)
+            }
+        }
         let scan = try FileScan(
             of: source, leavingOut: sentFolder, keeping: identity, settingsFile: settings.file,
             selection: settings.selection)

@@ -64,7 +64,8 @@ enum SentFolder {
         return try Folder(opening: realPath(path) ?? path)
     }
 
-    private static func check(_ folder: Folder, for source: Folder) throws(SystemCallError) {
+    /// That it is another one than that.
+    static func check(_ folder: Folder, for source: Folder) throws(SystemCallError) {
         let target = Fingerprint(try folder.descriptor.status())
         let origin = Fingerprint(try source.descriptor.status())
         // rename(2)'s own word for it.
