@@ -279,7 +279,8 @@ struct TidyingRunTests {
         disk.fill()
         let full = try await station.send(to: receiver.port)
         #expect(full.exitCode == 73)
-        #expect(full.errors.contains(": No space left on device\n  hint: make room on this disk (df "), "\(full.errors)")
+        #expect(
+            full.errors.contains(": No space left on device\n  hint: make room on this disk (df "), "\(full.errors)")
         let tidied = try await station.send(to: receiver.port, ["--keep-sent-space", "0"])
         #expect(tidied.exitCode == 0, "\(tidied.errors)")
         #expect(tidied.output.hasPrefix("2 sent files removed, "))
