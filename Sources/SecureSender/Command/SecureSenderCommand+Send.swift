@@ -23,6 +23,8 @@ extension SecureSenderCommand {
         if dryRun { return try list(source, identity, settings) }
         let sentFolder = try SentFolder.open(places.sentDir, for: source) { folder in
             Tidying(of: folder, identity: identity, limits: settings.sentLimits).run { report($0) }
+        } tell: {
+            report(.waitingForOthers($0))
         }
         let place = FolderSender.Place(name: dir, source: source, sentFolder: sentFolder, receiver: receiver)
         guard let interval = station.interval else {

@@ -120,22 +120,25 @@ extension FolderSender {
 
     private func look() throws(CommandFailure) -> FileScan {
         do throws(SystemCallError) {
-            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop, makeRoom: tidyUp) }
+            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop, tell: tellOfWaiting, makeRoom: tidyUp) }
             couldNotMove = false
         } catch {
             throw .sentFolder(sentFolder.path, error)
         }
         do throws(SystemCallError) {
-            try SentFiles(source: source, root: sentFolder, stop: stop).recover()
+            try SentFiles(source: source, root: sentFolder, stop: stop).recover(tell: tellOfWaiting)
         } catch {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
         }
         return try FileScan(
             of: source, leavingOut: sentFolder, keeping: identity, settingsFile: settings.file,
-            quietTime: QuietTime(settings.quietTime), lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
+            quietTime: QuietTime(settings.quietTime), lifetime: settings.quietTime + settings.lookLifetime,
+            selection: settings.selection, watch: watch,
             begun: begun.files, isOneNameEnough: !takesAllNames
         ) { [refused] in refused.spares($0, at: .now) }
     }
+
+    private func tellOfWaiting() { report(.waitingForOthers(sentFolder)) }
 
     /// As often as something may have come that is old enough by now, and where the disk is full.
     func tidyUp() {
@@ -198,6 +201,14 @@ extension FolderSender {
             notices.append(.warning("\(counted(scan.unreadable.untold, "more name")) that cannot be looked at"))
         }
         return notices
+    }
+}
+
+extension SendEvent {
+    /// Another run holds its lock.
+    static func waitingForOthers(_ sentFolder: Folder) -> SendEvent {
+        .notice(
+            "Waiting for another secure-sender, which is moving files to \(CommandOutput.oneLine(sentFolder.path))")
     }
 }
 
