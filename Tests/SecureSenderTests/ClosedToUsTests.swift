@@ -62,6 +62,12 @@ struct ClosedToUsTests {
                 ), "\(outcome.errors)")
         }
         #expect(outcome.exitCode == 75)
+        let check = try await run(
+            [
+                "check", "127.0.0.1", station.folder("data"), "--identity", station.folder("identity"),
+                "--port", "\(TestPort.closed)",
+            ], station.folder)
+        #expect(check.output.contains("1 file, and 2 names that cannot be sent, such as "), "\(check.output)")
     }
 }
 

@@ -61,6 +61,25 @@ struct HousekeepingTests {
         #expect(try fixture.tidyUp(days: 30, after: 61).removed.count == 1)
     }
 
+    @Test("finds what was moved while this Pi's clock was ahead, behind what is young", arguments: [1, 20_000])
+    func movedInFuture(pageSize: Int) throws {
+        let fixture = try SentFixture()
+        try fixture.keepCertificate()
+        try fixture.addSent("signed for long ago", daysAgo: 140)
+        try fixture.addSent("young", daysAgo: 120)
+        #expect(try fixture.tidyUp(days: 30, after: -100, pageSize: pageSize).removed == ["signed for long ago"])
+    }
+
+    @Test("does not read what its receipt says is young")
+    func unread() throws {
+        let fixture = try SentFixture()
+        try fixture.keepCertificate()
+        try fixture.addSent("a", daysAgo: -30)
+        try fixture.write("other", to: "sent/a")
+        #expect(try fixture.tidyUp(days: 30, after: 31).kept == [:])
+        #expect(try fixture.tidyUp(days: 30, after: 61).kept == ["a": .otherContent])
+    }
+
     @Test("removes the oldest while there are too many bytes, and stops as soon as there are not")
     func bySpace() throws {
         let fixture = try SentFixture()
@@ -260,7 +279,8 @@ struct TidyingRunTests {
         disk.fill()
         let full = try await station.send(to: receiver.port)
         #expect(full.exitCode == 73)
-        #expect(full.errors.contains(": No space left on device\n  hint: make room on this disk (df "), "\(full.errors)")
+        #expect(
+            full.errors.contains(": No space left on device\n  hint: make room on this disk (df "), "\(full.errors)")
         let tidied = try await station.send(to: receiver.port, ["--keep-sent-space", "0"])
         #expect(tidied.exitCode == 0, "\(tidied.errors)")
         #expect(tidied.output.hasPrefix("2 sent files removed, "))

@@ -34,6 +34,22 @@ struct LookScheduleTests {
         #expect(next == .init(earliest: start + .seconds(1), latest: start + .seconds(300)))
     }
 
+    @Test(
+        "what was too young is looked at when the first of it is not, and what follows within five seconds shares that")
+    func young() {
+        func next(_ quiet: ClosedRange<Int>) -> [Duration] {
+            var schedule = schedule()
+            let ends = start + .seconds(quiet.lowerBound)...start + .seconds(quiet.upperBound)
+            let next = schedule.next(after: .allSent, begun: start, quiet: ends, at: start)
+            return [next.earliest - start, next.latest - start]
+        }
+        #expect(next(0...0) == [.seconds(1), .seconds(1)])
+        #expect(next(2...3) == [.seconds(3), .seconds(3)])
+        #expect(next(2...60) == [.seconds(5), .seconds(5)])
+        #expect(next(20...60) == [.seconds(5), .seconds(20)])
+        #expect(next(1000...2000) == [.seconds(5), .seconds(300)])
+    }
+
     @Test("files of which none was taken are tried again after pauses that grow to five minutes")
     func allWait() {
         var schedule = schedule()

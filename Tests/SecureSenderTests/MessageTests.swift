@@ -20,6 +20,15 @@ struct MessageTests {
         #expect(outcome.output == "")
     }
 
+    @Test("refuses to dry-run the folder for sent files, as a run does")
+    func dryRunOfSentFiles() async throws {
+        let station = try Station(files: ["a": "1"])
+        let outcome = try await station.send(
+            to: TestPort.closed, ["--dry-run", "--sent-dir", station.folder("data")])
+        #expect(outcome.exitCode == 73)
+        #expect(outcome.errors.hasPrefix("Sent files cannot be moved to "))
+    }
+
     @Test(
         "a usage error, exit 64",
         arguments: [

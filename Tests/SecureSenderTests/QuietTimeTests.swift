@@ -83,18 +83,18 @@ struct FileListTests {
         #expect(list.quietCount(at: start) == 2)
         #expect(list.count == 5)
         #expect(takeAll(&list, [.newest]) == ["old"])
-        #expect(list.allQuiet(at: start) == start + .seconds(5))
+        #expect(list.quietEnds(at: start)?.upperBound == start + .seconds(5))
         // The newest has left room behind the oldest.
         #expect(takeAll(&list, [.newest, .oldest, .newest], at: start + .seconds(2)) == ["young", "older", nil])
         #expect(takeAll(&list, [.oldest, .oldest, .oldest], at: start + .seconds(5)) == ["younger", "future", nil])
-        #expect(list.allQuiet(at: start + .seconds(5)) == nil)
+        #expect(list.quietEnds(at: start + .seconds(5)) == nil)
     }
 
     @Test("gives out nothing once the folder wants to be looked at again")
     func lifetime() {
         var list = list([("a", 20), ("b", 0)], lifetime: .seconds(60))
         #expect(takeAll(&list, [.oldest], at: start + .seconds(60)) == [nil])
-        #expect(list.allQuiet(at: start + .seconds(60)) == nil)
+        #expect(list.quietEnds(at: start + .seconds(60)) == nil)
         #expect(list.count == 2)
     }
 

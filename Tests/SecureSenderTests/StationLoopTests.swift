@@ -46,6 +46,26 @@ struct StationLoopTests {
     }
 
     @Test(
+        "does not let what is old enough wait for what is too young, nor what becomes old enough for a look at everything"
+    )
+    func beside() async throws {
+        let station = try Station()
+        let receiver = try station.listenHonestly()
+        var settings = StationSettings.quick
+        settings.quietTime = .seconds(1000)
+        try station.write("1", to: "young")
+        try station.write("1", to: "soon", age: 995)
+        try station.write("1", to: "first", age: 2000)
+        try station.folder.write([1], to: "elsewhere", modified: Date(timeIntervalSinceNow: -2000))
+        _ = try await station.loop(to: receiver.port, settings: settings) { _ in
+            try await waitUntil { station.sentFiles.contains("first") }
+            rename(station.folder("elsewhere"), station.folder("data/old"))
+            try await waitUntil { station.sentFiles.contains("old") && station.sentFiles.contains("soon") }
+        }
+        #expect(station.waitingFiles == ["young"])
+    }
+
+    @Test(
         "does not let what appears wait for a large file, which is sent once all the same",
         arguments: [true, false])
     func besideLarge(watches: Bool) async throws {

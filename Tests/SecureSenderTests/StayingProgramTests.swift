@@ -1,6 +1,9 @@
+import Files
 import Foundation
 import TestSupport
 import Testing
+
+@testable import SecureSender
 
 @Suite("A program that stays", .timeLimit(.minutes(2)))
 struct StayingProgramTests {
@@ -54,6 +57,55 @@ struct StayingProgramTests {
         let waited = try await third.outcome()
         #expect(waited.exitCode == 0)
         #expect(waited.output.hasPrefix("There is nothing to send"))
+    }
+
+    @Test(
+        "ends with 66 when the link that was named leads elsewhere: systemd starts it again",
+        arguments: [["--watch"], ["--every", "1s"]], ["", "/", "/sub"])
+    func switchedLink(options: [String], ending: String) async throws {
+        let station = try Station(files: ["sub/a": "1"])
+        mkdir(station.folder("next"), 0o755)
+        mkdir(station.folder("next/sub"), 0o755)
+        symlink("data", station.folder("current"))
+        let receiver = try station.listenHonestly()
+        let name = station.folder("current\(ending)")
+        let program = try Program(
+            starting: "secure-sender",
+            [
+                "127.0.0.1", name, "--port", "\(receiver.port)", "--identity", station.folder("identity"),
+                "--quiet-time", "0s", "--sent-dir", station.folder("sent_files"),
+            ] + options)
+        try await waitUntil { program.output.contains("1 file sent") }
+        symlink("next", station.folder("new"))
+        rename(station.folder("new"), station.folder("current"))
+        let outcome = try await program.outcome()
+        #expect(outcome.exitCode == 66)
+        #expect(
+            outcome.errors.hasPrefix("\(name) not a valid directory: it leads to another folder now\n  hint: start "),
+            "\(outcome.errors)")
+    }
+
+    @Test("says for whom it waits where another one moves files to its sent_files; a check does not wait for long")
+    func waitsForOthers() async throws {
+        let station = try Station(files: ["a": "1"])
+        mkdir(station.folder("sent_files"), 0o755)
+        let receiver = try station.listenHonestly()
+        var lock: FileDescriptor? = try Folder(opening: station.folder("sent_files")).lock()
+        let program = try start(station, [], to: receiver.port)
+        let words =
+            "Waiting for another secure-sender, which is moving files to \(realPath(station.folder("sent_files"))!)\n"
+        try await waitUntil { program.errors == words }
+        let check = try await Program.run(
+            "secure-sender",
+            [
+                "check", "127.0.0.1", station.folder("data"), "--port", "\(TestPort.closed)", "--identity",
+                station.folder("identity"),
+            ])
+        #expect(check.output.contains("ok       sent-files "))
+        withExtendedLifetime(lock) {}
+        lock = nil
+        #expect(try await program.outcome().exitCode == 0)
+        #expect(station.sentFiles == ["a", "a.sha256"])
     }
 
     @Test(

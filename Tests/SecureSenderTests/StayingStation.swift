@@ -26,7 +26,7 @@ extension Station {
                 let report = { (event: SendEvent) in events.withLock { $0.append(event) } }
                 let sender = FolderSender(
                     .init(
-                        name: "data", source: source, sentFolder: try SentFolder.open(nil, for: source),
+                        name: folder("data"), source: source, sentFolder: try SentFolder.open(nil, for: source),
                         receiver: ReceiverAddress("127.0.0.1", port: port)!),
                     as: try PiIdentity(readingFrom: identityFolder), settings: settings, watch: watch,
                     stop: signal, report: report)

@@ -100,10 +100,11 @@ extension Check {
             try look(through: source, leavingOut: target, keeping: identity)
         }
         let words = "\(CommandOutput.oneLine(folder)): \(counted(scan.files.count, "file"))"
-        if let (name, failure) = scan.failures.first {
+        let unopened = unopenedFiles(of: scan, in: source)
+        if let (name, failure) = scan.failures.first ?? unopened.told.first {
             try warn(
                 .folder,
-                "\(words), and \(counted(scan.leftCount, "name")) that cannot be sent, such as \(name): \(failure.reason ?? failure.message)",
+                "\(words), and \(counted(scan.leftCount + unopened.count, "name")) that cannot be sent, such as \(name): \(failure.reason ?? failure.message)",
                 hint: failure.hint ?? "a run says why of each")
         } else {
             try ok(.folder, words)
@@ -112,6 +113,21 @@ extension Check {
         try ok(
             .sentFiles, "go to \(CommandOutput.oneLine(place))\(target == nil ? ", which the first run makes" : "")")
         return LastReceiptTime(folder: place).load()
+    }
+
+    /// Files that a run would leave; it opens them one by one too.
+    private func unopenedFiles(of scan: FileScan, in source: Folder) -> Noted<(name: String, failure: CommandFailure)> {
+        var files = scan.files
+        var unopened = Noted<(name: String, failure: CommandFailure)>()
+        while let file = files.take(.oldest, at: .now) {
+            let name = file.path.description
+            do throws(FileObstacle) { _ = try openForSending(file.path.segments, below: source) } catch {
+                // Those of a station at work.
+                guard ![.gone, .beingWritten].contains(error) else { continue }
+                unopened.append((name, .notSent(file.path, reason: "\(error)", hint: error.wayOut)))
+            }
+        }
+        return unopened
     }
 
     private func look(

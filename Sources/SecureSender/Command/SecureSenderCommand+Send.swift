@@ -23,6 +23,8 @@ extension SecureSenderCommand {
         if dryRun { return try list(source, identity, settings) }
         let sentFolder = try SentFolder.open(places.sentDir, for: source) { folder in
             Tidying(of: folder, identity: identity, limits: settings.sentLimits).run { report($0) }
+        } tell: {
+            report(.waitingForOthers($0))
         }
         let place = FolderSender.Place(name: dir, source: source, sentFolder: sentFolder, receiver: receiver)
         guard let interval = station.interval else {
@@ -66,6 +68,11 @@ extension SecureSenderCommand {
         _ source: Folder, _ identity: PiIdentity, _ settings: StationSettings
     ) throws(CommandFailure) -> ExitStatus {
         let sentFolder = SentFolder.existing(places.sentDir, for: source)
+        if let sentFolder {
+            do throws(SystemCallError) { try SentFolder.check(sentFolder, for: source) } catch {
+                throw .sentFolder(sentFolder.path, error)
+            }
+        }
         let scan = try FileScan(
             of: source, leavingOut: sentFolder, keeping: identity, settingsFile: settings.file,
             selection: settings.selection)

@@ -16,17 +16,28 @@ struct ConfigurationFile: Hashable, Sendable {
     static func find(chosen: String?) throws(CommandFailure) -> ConfigurationFile? {
         if let chosen { return try ConfigurationFile(reading: chosen) }
         for path in places() {
-            var status = stat()
-            guard stat(path, &status) == 0 else { continue }
+            // Opened once: what is judged is what is read.
+            guard let file = try open(path) else { continue }
             // Where others can put files, theirs must not decide for us.
-            guard [0, geteuid()].contains(status.st_uid) else {
+            guard let status = try? file.status(), [0, geteuid()].contains(status.st_uid) else {
                 throw CommandFailure(
                     "\(path) cannot be used", reason: "it is another user's",
                     hint: "name it with --config \(path) if it is to count", exitCode: .configuration)
             }
-            return try ConfigurationFile(reading: path)
+            return try ConfigurationFile(reading: file)
         }
         return nil
+    }
+
+    /// `nil` if it is not there, or this user may not look.
+    private static func open(_ path: String) throws(CommandFailure) -> FileDescriptor? {
+        do throws(SystemCallError) {
+            // O_NONBLOCK: a FIFO of that name must not hold us up.
+            return try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK)
+        } catch {
+            guard access(path, F_OK) == 0 else { return nil }
+            throw unreadable(path, error)
+        }
     }
 
     /// One that may be there, where this user may not look: as the service's, to all but root.
@@ -40,12 +51,24 @@ struct ConfigurationFile: Hashable, Sendable {
     }
 
     init(reading path: String) throws(CommandFailure) {
-        let bytes: [UInt8]
-        do throws(SystemCallError) { bytes = try readFile(path, limit: Self.mostBytes) } catch {
-            let hint = error.code == EACCES ? "put sudo before the command, or " : ""
-            throw Self.unusable(path, "\(error)", hint: "\(hint)see whose it is and what it is: ls -l \(path)")
+        let file: FileDescriptor
+        do throws(SystemCallError) { file = try FileDescriptor(opening: path, O_RDONLY | O_NONBLOCK) } catch {
+            throw Self.unreadable(path, error)
         }
-        try self.init(parsing: bytes, path: path)
+        try self.init(reading: file)
+    }
+
+    private init(reading file: FileDescriptor) throws(CommandFailure) {
+        let bytes: [UInt8]
+        do throws(SystemCallError) { bytes = try readAll(file, limit: Self.mostBytes) } catch {
+            throw Self.unreadable(file.path, error)
+        }
+        try self.init(parsing: bytes, path: file.path)
+    }
+
+    private static func unreadable(_ path: String, _ error: SystemCallError) -> CommandFailure {
+        let hint = error.code == EACCES ? "put sudo before the command, or " : ""
+        return unusable(path, "\(error)", hint: "\(hint)see whose it is and what it is: ls -l \(path)")
     }
 
     init(parsing bytes: [UInt8], path: String) throws(CommandFailure) {

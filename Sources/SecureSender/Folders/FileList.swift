@@ -91,11 +91,15 @@ extension FileList {
         return quiet.count
     }
 
-    /// When all that do not change have been quiet; `nil` if they have, or it is too late for this list.
-    func allQuiet(at now: Uptime) -> Uptime? {
+    /// When the first and the last of those that were not have been quiet, if they do not change; `nil` if there are none, or it
+    /// is too late for this list.
+    func quietEnds(at now: Uptime) -> ClosedRange<Uptime>? {
         guard !isOutdated(at: now), young < items.count else { return nil }
-        return items.last.map { quietEnd(of: $0) }
+        return quietEnd(of: items[young])...quietEnd(of: items[items.count - 1])
     }
+
+    /// Whether another list would have to wait for some of them from its own start on.
+    var hasFuture: Bool { items.last.map { quietTime.isFuture(.nanoseconds($0.modified)) } ?? false }
 
     private func quietEnd(of item: Item) -> Uptime { quietTime.end(modified: .nanoseconds(item.modified)) }
 

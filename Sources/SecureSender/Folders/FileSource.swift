@@ -49,8 +49,11 @@ final class FileSource {
         return watch.takeChanges()
     }
 
-    /// When all have been quiet that do not change; `nil` if all have.
-    var allQuiet: Uptime? { list.allQuiet(at: .now) }
+    /// When the first and the last have been quiet that were not, if they do not change; `nil` if all have.
+    var quietEnds: ClosedRange<Uptime>? { list.quietEnds(at: .now) }
+
+    /// Whether some of them have times that say nothing, so that only this look knows how long they have been quiet.
+    var hasFuture: Bool { list.hasFuture }
 
     func next(_ end: UploadOrder.End) -> FileList.File? {
         while let file = list.take(end, at: .now) {

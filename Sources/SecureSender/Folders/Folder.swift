@@ -52,7 +52,9 @@ struct Folder: Sendable {
     func isLostAndFound(_ name: String, _ status: stat) -> Bool {
         guard name == "lost+found", status.isFolder, status.st_uid == 0 else { return false }
         var (own, above) = (stat(), stat())
-        guard fstat(descriptor.number, &own) == 0, fstatat(descriptor.number, "..", &above, 0) == 0 else { return false }
+        guard fstat(descriptor.number, &own) == 0, fstatat(descriptor.number, "..", &above, 0) == 0 else {
+            return false
+        }
         return own.st_dev != above.st_dev || own.st_ino == above.st_ino
     }
 
@@ -107,12 +109,22 @@ struct Folder: Sendable {
         return own
     }
 
-    /// As `lock()`, but `nil` as soon as `stop` is wanted, if another run has it.
-    func lock(unless stop: StopSignal) throws(SystemCallError) -> FileDescriptor? {
+    /// As `lock()`, but `nil` as soon as `stop` is wanted, or `patience` is over, if another run has it. `tell` is called when it
+    /// has waited for a second: the other may be copying a large file.
+    func lock(
+        unless stop: StopSignal, patience: Duration? = nil, tell: () -> Void = {}
+    ) throws(SystemCallError) -> FileDescriptor? {
+        let start = Uptime.now
+        var hasTold = false
         var pause: Duration = .milliseconds(1)
         while true {
             if let lock = try lockIfFree() { return lock }
-            if stop.isWanted { return nil }
+            let waited = Uptime.now - start
+            if stop.isWanted || patience.map({ waited >= $0 }) ?? false { return nil }
+            if !hasTold, waited >= .seconds(1) {
+                hasTold = true
+                tell()
+            }
             stop.wait(until: .now + pause)
             pause = min(pause * 2, .milliseconds(100))
         }

@@ -27,8 +27,11 @@ struct QuietTime: Sendable {
     /// When a file that was seen at the start has been quiet, should it not change. `modified`: since 1970. One that comes
     /// from the future has to be seen unchanged for the whole time, as its own time says nothing.
     func end(modified: Duration) -> Uptime {
-        start + (modified > systemTime ? duration : max(.zero, duration - (systemTime - modified)))
+        start + (isFuture(modified) ? duration : max(.zero, duration - (systemTime - modified)))
     }
+
+    /// `modified`: since 1970.
+    func isFuture(_ modified: Duration) -> Bool { modified > systemTime }
 
     /// Whether a file has not changed for long enough. `seen`: its fingerprint's hash at the start.
     func isOver(for file: Fingerprint, seenAs seen: Int?, at now: Uptime) -> Bool {

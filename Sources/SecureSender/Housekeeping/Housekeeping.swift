@@ -45,6 +45,7 @@ final class Housekeeping {
     /// Bytes of all that may go, as far as is known.
     private var total: Int64 = 0
     private var outcome = Outcome()
+    private var hasFuture = false
 
     /// `now`: the best time known, in seconds since 1970; a clock that is wrong must not make everything old. `stop`: the rest
     /// is left for the next time.
@@ -65,9 +66,13 @@ final class Housekeeping {
         // Before the first that may go there can be any number that have to stay.
         while findOldest() {
             for candidate in page {
-                let isOld = limits.seconds.map { candidate.changed / 1_000_000_000 <= now - $0 } ?? false
                 let isTooMuch = limits.bytes.map { total > $0 } ?? false
-                guard isOld || isTooMuch, !stop.isWanted else { return outcome }
+                guard !stop.isWanted else { return outcome }
+                guard isTooMuch || mayBeOld(candidate) else {
+                    // All behind it is younger, but for what comes last.
+                    guard hasFuture, limits.seconds != nil else { return outcome }
+                    continue
+                }
                 do throws(SentFileDoubt) {
                     guard try handle(candidate, isTooMuch: isTooMuch, removes: removes) else { continue }
                 } catch {
@@ -86,15 +91,22 @@ final class Housekeeping {
         return outcome
     }
 
+    /// One that was moved in the future, by this Pi's clock on that day, is judged by its receipt.
+    private func mayBeOld(_ candidate: Candidate) -> Bool {
+        let moved = candidate.changed / 1_000_000_000
+        return limits.seconds.map { moved <= now - $0 || moved > now } ?? false
+    }
+
     /// Whether it may go, and has.
     private func handle(_ candidate: Candidate, isTooMuch: Bool, removes: Bool) throws(SentFileDoubt) -> Bool {
         let folder: Folder
         do throws(SystemCallError) { folder = try root.folder(candidate.parents) } catch { throw .failed(error) }
         let file = SentFile(folder: folder, parents: candidate.parents, name: candidate.name)
-        let (receipt, fingerprint) = try file.verify(pi: pi, certificates: KeptCertificates(root: root), stop: stop)
-        // The receiver's clock, not that of this Pi on the day of the move.
-        let isOld = limits.seconds.map { (receipt.parameters.created ?? .max) <= now - $0 } ?? false
-        guard isOld || isTooMuch else { return false }
+        let fingerprint = try file.verify(pi: pi, certificates: KeptCertificates(root: root), stop: stop) { receipt in
+            // The receiver's clock, not that of this Pi on the day of the move.
+            isTooMuch || limits.seconds.map { (receipt.parameters.created ?? .max) <= now - $0 } ?? false
+        }
+        guard let fingerprint else { return false }
         if removes { try remove(file, fingerprint) }
         return true
     }
@@ -156,6 +168,7 @@ extension Housekeeping {
             let candidate = Candidate(
                 parents: parents, name: name, changed: Fingerprint(status).changed.wholeNanoseconds,
                 size: Int64(status.st_size) + Int64(receipt?.st_size ?? 0))
+            hasFuture = hasFuture || candidate.changed / 1_000_000_000 > now
             if let last, candidate <= last { return }
             page.append(candidate)
             if page.count == 2 * pageSize { cutPage() }

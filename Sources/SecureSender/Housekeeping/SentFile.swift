@@ -39,11 +39,11 @@ struct SentFile {
     var receiptName: String { name + UploadPath.receiptSuffix }
     var path: String { (parents + [name]).joined(separator: "/") }
 
-    /// Reads it again, and verifies its receipt by the certificate that is kept; returns the receipt and what the file was.
-    /// Throws `failed` as soon as `stop` is wanted.
+    /// Reads it again, and verifies its receipt by the certificate that is kept; returns what the file was.
+    /// `nil`, before all of the file is read, if the receipt is not `wanted`. Throws `failed` as soon as `stop` is wanted.
     func verify(
-        pi: PiName, certificates: KeptCertificates, stop: StopSignal
-    ) throws(SentFileDoubt) -> (SignedReceipt, Fingerprint) {
+        pi: PiName, certificates: KeptCertificates, stop: StopSignal, where isWanted: (SignedReceipt) -> Bool
+    ) throws(SentFileDoubt) -> Fingerprint? {
         let stated = try receiptFile()
         guard let unverified = UnverifiedReceipt(stated) else { throw .notAReceipt }
         guard let certificate = certificates.certificate(unverified.certificate) else { throw .unknownCertificate }
@@ -56,8 +56,8 @@ struct SentFile {
         let json = receipt.receipt
         guard json.pi.utf8.elementsEqual(pi.text.utf8), isPlace(of: json.path) else { throw .otherFile }
         guard json.sha256 == stated.digest.hex else { throw .notAReceipt }
-        let fingerprint = try checkContent(digest: stated.digest, size: json.size, stop: stop)
-        return (receipt, fingerprint)
+        guard isWanted(receipt) else { return nil }
+        return try checkContent(digest: stated.digest, size: json.size, stop: stop)
     }
 
     private func receiptFile() throws(SentFileDoubt) -> ReceiptFile {

@@ -79,7 +79,9 @@ struct PiIdentity: Sendable {
         } catch {
             throw broken(file.path, "\(error)")
         }
-        guard chain[0].isPaired(with: key) else { throw broken(file.path, "its key does not belong to its certificate") }
+        guard chain[0].isPaired(with: key) else {
+            throw broken(file.path, "its key does not belong to its certificate")
+        }
         return (chain, key)
     }
 

@@ -33,9 +33,9 @@ struct SentFiles {
     var note: MoveNote { MoveNote(source: source, root: root) }
 
     /// Finishes what a kill or a loss of power left half done, unless we are to end. To be called before the folder is looked
-    /// through.
-    func recover() throws(SystemCallError) {
-        guard let lock = try root.lock(unless: stop) else { return }
+    /// through. `tell` is called where it has to wait for another run.
+    func recover(tell: () -> Void = {}) throws(SystemCallError) {
+        guard let lock = try root.lock(unless: stop, tell: tell) else { return }
         defer { withExtendedLifetime(lock) {} }
         do throws(SystemCallError) { try note.finish(stop: stop) } catch {
             guard error.code == EINTR, stop.isWanted else { throw error }

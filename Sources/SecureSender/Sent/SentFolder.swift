@@ -8,11 +8,11 @@ enum SentFolder {
     static let defaultName = "sent_files"
 
     /// `chosen`: as the user named it; else it is beside `source`, whose path has no links. `makeRoom` is called where the disk
-    /// is full, before that counts.
+    /// is full, before that counts; `tell` where it has to wait for another run.
     static func open(
-        _ chosen: String?, for source: Folder, makeRoom: (Folder) -> Void = { _ in }
+        _ chosen: String?, for source: Folder, makeRoom: (Folder) -> Void = { _ in }, tell: (Folder) -> Void = { _ in }
     ) throws(CommandFailure) -> Folder {
-        try opened(path(chosen, for: source), for: source, makeRoom: makeRoom).get()
+        try opened(path(chosen, for: source), for: source, makeRoom: makeRoom, tell: tell).get()
     }
 
     /// As `open`, but makes nothing, which could become another user's than that of the runs; `nil` if it is not there and
@@ -20,7 +20,9 @@ enum SentFolder {
     static func examine(_ chosen: String?, for source: Folder) throws(CommandFailure) -> Folder? {
         let path = path(chosen, for: source)
         var status = stat()
-        if lstat(path, &status) == 0 || errno != ENOENT { return try opened(path, for: source).get() }
+        if lstat(path, &status) == 0 || errno != ENOENT {
+            return try opened(path, for: source, patience: .seconds(2)).get()
+        }
         let parent: Folder
         do throws(SystemCallError) { parent = try Folder(opening: directory(of: path)) } catch {
             throw .sentFolder(path, reason: "\(error)")
@@ -40,7 +42,8 @@ enum SentFolder {
     }
 
     private static func opened(
-        _ path: String, for source: Folder, makeRoom: (Folder) -> Void = { _ in }
+        _ path: String, for source: Folder, patience: Duration? = nil, makeRoom: (Folder) -> Void = { _ in },
+        tell: (Folder) -> Void = { _ in }
     ) -> Result<Folder, CommandFailure> {
         do throws(SystemCallError) {
             let folder = try make(path)
@@ -48,7 +51,7 @@ enum SentFolder {
                 return .failure(.sentFolder(path, reason: "\(obstacle)", hint: obstacle.wayOut(path)))
             }
             try check(folder, for: source)
-            try probe(folder) { makeRoom(folder) }
+            try probe(folder, patience: patience, tell: { tell(folder) }, makeRoom: { makeRoom(folder) })
             return .success(folder)
         } catch {
             return .failure(.sentFolder(path, error))
@@ -64,7 +67,8 @@ enum SentFolder {
         return try Folder(opening: realPath(path) ?? path)
     }
 
-    private static func check(_ folder: Folder, for source: Folder) throws(SystemCallError) {
+    /// That it is another one than that.
+    static func check(_ folder: Folder, for source: Folder) throws(SystemCallError) {
         let target = Fingerprint(try folder.descriptor.status())
         let origin = Fingerprint(try source.descriptor.status())
         // rename(2)'s own word for it.
@@ -73,20 +77,24 @@ enum SentFolder {
         }
     }
 
-    /// As `probe(_:stop:)`, which is tried again behind `makeRoom` where the disk is full.
+    /// Whether files can be moved in that file system without overwriting others, and there is room for a receipt, perhaps
+    /// behind `makeRoom`. Another run is waited for, which may be at this too; but no longer than `patience`.
     static func probe(
-        _ folder: Folder, stop: StopSignal = StopSignal(), makeRoom: () -> Void
+        _ folder: Folder, stop: StopSignal = StopSignal(), patience: Duration? = nil, tell: () -> Void = {},
+        makeRoom: () -> Void
     ) throws(SystemCallError) {
-        do throws(SystemCallError) { try probe(folder, stop: stop) } catch {
+        do throws(SystemCallError) { try probe(folder, stop, patience, tell) } catch {
             guard error.isForLackOfRoom else { throw error }
+            // Without the lock, which housekeeping needs.
             makeRoom()
-            try probe(folder, stop: stop)
+            try probe(folder, stop, patience, tell)
         }
     }
 
-    /// Whether files can be moved in that file system without overwriting others, and there is room for a receipt.
-    static func probe(_ folder: Folder, stop: StopSignal = StopSignal()) throws(SystemCallError) {
-        let lock = try? folder.lock(unless: stop)
+    private static func probe(
+        _ folder: Folder, _ stop: StopSignal, _ patience: Duration?, _ tell: () -> Void
+    ) throws(SystemCallError) {
+        let lock = try? folder.lock(unless: stop, patience: patience, tell: tell)
         defer { withExtendedLifetime(lock) {} }
         let names = [".probe", ".probe-moved"]
         // An earlier one may have been interrupted.

@@ -37,7 +37,9 @@ struct DryRun {
         let tidying = Tidying(of: sentFolder, identity: identity, limits: settings.sentLimits)
         guard settings.sentLimits != nil else { return }
         say("Would remove from \(CommandOutput.oneLine(sentFolder.path)):")
-        guard let outcome = tidying.look(removes: false, tell: { say("  \(CommandOutput.oneLine($0))") }) else { return }
+        guard let outcome = tidying.look(removes: false, tell: { say("  \(CommandOutput.oneLine($0))") }) else {
+            return
+        }
         say("\(counted(outcome.removed, "file")), with their receipts \(formattedSize(outcome.freed))")
         tell("Would keep, though they are old enough:", outcome.kept) { ($0.path, "\($0.doubt)") }
         tell("Could not look at:", outcome.unreadable) { ($0.path, $0.reason) }

@@ -79,6 +79,8 @@ final class FolderSender {
         var pause: Duration?
         /// Of the last look: files that somebody is still writing.
         var beingWritten = 0
+        /// When the first and the last have been quiet of those that were too young for this look, which another one is to send.
+        var quietEnds: ClosedRange<Uptime>?
         /// Another look may find files that the last one left for want of room or time.
         var wantsLook = false
         /// Of the last look: what should be sent, and was not tried.
@@ -89,7 +91,7 @@ final class FolderSender {
 
         /// What waited may be sent by now.
         fileprivate mutating func beginLook() {
-            (failed, left, beingWritten, wantsLook) = (0, 0, 0, false)
+            (failed, left, beingWritten, quietEnds, wantsLook) = (0, 0, 0, nil, false)
         }
     }
 }
@@ -109,7 +111,13 @@ extension FolderSender {
         let sentBefore = outcome.sent
         defer { takesAllNames = scan.furtherNameCount > 0 && outcome.sent == sentBefore }
         guard try send(files, &outcome) else { return }
-        if let time = files.allQuiet {
+        if let ends = files.quietEnds, watch != nil, !files.hasFuture {
+            // What appears meanwhile may be old enough at once.
+            outcome.quietEnds = ends
+            outcome.wantsLook = outcome.sent > sentBefore && (files.isPartial || scan.furtherNameCount > 0)
+            return
+        }
+        if let time = files.quietEnds?.upperBound {
             report(.waitingForQuiet(files: files.totalCount, quietTime: settings.quietTime))
             stop.wait(until: time)
             guard try send(files, &outcome) else { return }
@@ -120,22 +128,25 @@ extension FolderSender {
 
     private func look() throws(CommandFailure) -> FileScan {
         do throws(SystemCallError) {
-            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop, makeRoom: tidyUp) }
+            if couldNotMove { try SentFolder.probe(sentFolder, stop: stop, tell: tellOfWaiting, makeRoom: tidyUp) }
             couldNotMove = false
         } catch {
             throw .sentFolder(sentFolder.path, error)
         }
         do throws(SystemCallError) {
-            try SentFiles(source: source, root: sentFolder, stop: stop).recover()
+            try SentFiles(source: source, root: sentFolder, stop: stop).recover(tell: tellOfWaiting)
         } catch {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
         }
         return try FileScan(
             of: source, leavingOut: sentFolder, keeping: identity, settingsFile: settings.file,
-            quietTime: QuietTime(settings.quietTime), lifetime: settings.quietTime + settings.lookLifetime, selection: settings.selection, watch: watch,
+            quietTime: QuietTime(settings.quietTime), lifetime: settings.quietTime + settings.lookLifetime,
+            selection: settings.selection, watch: watch,
             begun: begun.files, isOneNameEnough: !takesAllNames
         ) { [refused] in refused.spares($0, at: .now) }
     }
+
+    private func tellOfWaiting() { report(.waitingForOthers(sentFolder)) }
 
     /// As often as something may have come that is old enough by now, and where the disk is full.
     func tidyUp() {
@@ -197,6 +208,14 @@ extension FolderSender {
             notices.append(.warning("\(counted(scan.unreadable.untold, "more name")) that cannot be looked at"))
         }
         return notices
+    }
+}
+
+extension SendEvent {
+    /// Another run holds its lock.
+    static func waitingForOthers(_ sentFolder: Folder) -> SendEvent {
+        .notice(
+            "Waiting for another secure-sender, which is moving files to \(CommandOutput.oneLine(sentFolder.path))")
     }
 }
 

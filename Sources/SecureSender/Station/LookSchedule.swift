@@ -20,6 +20,8 @@ struct LookSchedule {
 
     /// Two looks are no closer than that.
     static let shortestInterval: Duration = .seconds(1)
+    /// Where files become old enough one after the other, those of so long share a look, and a connection.
+    static let sharedInterval: Duration = .seconds(5)
     /// For files that were refused, until it grows.
     static let retryInterval: Duration = .seconds(30)
     /// After the first look at which nothing could be sent, doubled by each further one.
@@ -43,14 +45,19 @@ struct LookSchedule {
         self.random = random
     }
 
-    /// `retry`: when something that was left alone is to be tried again.
-    mutating func next(after result: Result, begun start: Uptime, retry: Uptime? = nil, at now: Uptime) -> Next {
-        let next = next(after: result, begun: start, at: now)
+    /// `quiet`: when the first and the last of what was too young are old enough. `retry`: when something that was left alone is
+    /// to be tried again.
+    mutating func next(
+        after result: Result, begun start: Uptime, quiet: ClosedRange<Uptime>? = nil, retry: Uptime? = nil, at now: Uptime
+    ) -> Next {
+        let next = next(after: result, begun: start, quiet: quiet, at: now)
         guard !isPlain, let retry else { return next }
         return Next(earliest: next.earliest, latest: max(next.earliest, min(next.latest, retry)))
     }
 
-    private mutating func next(after result: Result, begun start: Uptime, at now: Uptime) -> Next {
+    private mutating func next(
+        after result: Result, begun start: Uptime, quiet: ClosedRange<Uptime>?, at now: Uptime
+    ) -> Next {
         switch result {
         case .unfinished:
             failures = 0
@@ -67,7 +74,10 @@ struct LookSchedule {
         case .allSent, .someWait:
             // A log that stays open all day, or a name that nobody can store, must not hold up what appears beside it.
             failures = 0
-            return Next(earliest: max(start + Self.shortestInterval, now), latest: now + interval)
+            let earliest = max(start + Self.shortestInterval, now)
+            guard let quiet else { return Next(earliest: earliest, latest: now + interval) }
+            let shared = max(earliest, min(quiet.upperBound, start + Self.sharedInterval))
+            return Next(earliest: shared, latest: max(shared, min(quiet.lowerBound, now + interval)))
         case .allWait:
             // What was refused is sent again at each look.
             let pause = max(min(Self.retryInterval, interval), grown(from: Self.retryInterval))

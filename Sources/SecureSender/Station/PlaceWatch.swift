@@ -7,13 +7,14 @@ import Glibc
 final class PlaceWatch {
     let descriptor: FileDescriptor
 
-    /// `nil` if the kernel grants none. What it does not let us watch is left out.
-    init?(of folders: [Folder]) {
+    /// `paths`: as people name them, with links perhaps, each of which is a name in one of the folders above. `nil` if the kernel
+    /// grants none. What it does not let us watch is left out.
+    init?(of paths: [String]) {
         let number = linux_watch_open()
         guard number >= 0 else { return nil }
         descriptor = FileDescriptor(takingOwnershipOf: number, path: "places")
-        for folder in folders {
-            var path = folder.path
+        for path in paths {
+            var path = path
             repeat {
                 path = directory(of: path)
                 _ = linux_watch_departures(number, path)

@@ -30,7 +30,8 @@ final class StationLoop {
         self.stop = stop
         self.watch = watch
         self.report = report
-        places = PlaceWatch(of: [sender.place.source, sender.place.sentFolder])
+        let place = sender.place
+        places = PlaceWatch(of: [place.name, place.source.path, place.sentFolder.path])
         schedule = LookSchedule(interval: interval, isPlain: watch == nil, backOff: backOff)
         identityVersion = sender.identity.files
     }
@@ -43,27 +44,32 @@ final class StationLoop {
             _ = watch?.takeChanges()
             try checkFolders()
             renewIdentity()
-            let result = look()
+            let (result, quiet) = look()
             tellOfMissingWatches()
             tidyUp()
             let next = schedule.next(
-                after: result, begun: start, retry: sender.retryTime(after: start), at: .now)
+                after: result, begun: start, quiet: quiet, retry: sender.retryTime(after: start), at: .now)
             try wait(until: next.earliest)
             try wait(until: next.latest, orChangesIn: watch)
         }
     }
 
-    private func look() -> LookSchedule.Result {
+    private func look() -> (LookSchedule.Result, quiet: ClosedRange<Uptime>?) {
         do throws(CommandFailure) {
             let outcome = try sender.send()
-            if let pause = outcome.pause { return .failed(pause: pause) }
-            if outcome.wantsLook { return .unfinished }
-            if outcome.failed > 0, outcome.sent == 0 { return .allWait }
-            return outcome.status == .success && outcome.beingWritten == 0 ? .allSent : .someWait
+            return (result(of: outcome), outcome.quietEnds)
         } catch {
             report(.failed(error, file: nil))
-            return .failed(pause: .zero)
+            return (.failed(pause: .zero), nil)
         }
+    }
+
+    private func result(of outcome: FolderSender.Outcome) -> LookSchedule.Result {
+        if let pause = outcome.pause { return .failed(pause: pause) }
+        if outcome.wantsLook { return .unfinished }
+        // Those that are too young may fare better.
+        if outcome.failed > 0, outcome.sent == 0, outcome.quietEnds == nil { return .allWait }
+        return outcome.status == .success && outcome.beingWritten == 0 ? .allSent : .someWait
     }
 
     private func tidyUp() {
@@ -96,6 +102,18 @@ final class StationLoop {
                 folder.path, reason: "it was removed, or another one is in its place",
                 hint: "what is there now may be another disk: start secure-sender again when it is the right one")
         }
+        try checkName()
+    }
+
+    /// A logger may switch a link from one day's folder to the next.
+    private func checkName() throws(CommandFailure) {
+        let place = sender.place
+        guard !place.source.isWhere(place.name) else { return }
+        throw .notADirectory(
+            place.name, reason: "it leads to another folder now",
+            hint:
+                "start secure-sender again, as systemd does, and it sends what is there; name \(CommandOutput.oneLine(place.source.path)) to send what is left in that"
+        )
     }
 
     /// A renewed certificate counts from the next connection on. While its files are being exchanged the old one does.
@@ -127,7 +145,10 @@ extension IdentityFolder {
 
 extension Folder {
     /// Whether its path still leads to it.
-    fileprivate var isInPlace: Bool {
+    fileprivate var isInPlace: Bool { isWhere(path) }
+
+    /// Whether that path leads to it.
+    fileprivate func isWhere(_ path: String) -> Bool {
         guard let own = try? descriptor.status(), let there = try? fileStatus(path, followingLinks: true) else {
             return false
         }
