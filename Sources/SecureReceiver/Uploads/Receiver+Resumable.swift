@@ -200,6 +200,19 @@ extension Receiver {
         }
     }
 
+    /// Of a file that came whole, though it was announced: after whoever works at them, who is ended.
+    func forgetParts(of file: AnnouncedFile) {
+        let key = PartialKey(file)
+        guard (try? store.partials.status(of: key)) != nil else { return }
+        turns.take(key) { turn in
+            commits.run(for: key.pi) {
+                // What cannot be removed now expires.
+                try? store.partials.remove(key)
+                withExtendedLifetime(turn) {}
+            }
+        }
+    }
+
     /// Gives up what has expired. (What had when the receiver started is gone already.)
     func sweepHourly(on eventLoop: any EventLoop) -> RepeatedTask {
         eventLoop.scheduleRepeatedTask(initialDelay: .hours(1), delay: .hours(1)) { _ in
