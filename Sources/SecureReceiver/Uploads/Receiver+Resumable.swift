@@ -30,12 +30,17 @@ extension Receiver {
         then started: @escaping @Sendable (Start) -> Void
     ) {
         turns.take(part.key) { turn in
+            let waiting = WaitingTurn(turn)
+            turn.mayEnd {
+                waiting.giveUp()
+                end()
+            }
             commits.submit(for: part.key.pi, path: nil) { mayRead in
                 // What came of it may have to be read: not for nobody.
-                guard channel.isActive else { return .done }
-                let reading = Reading(of: part.offset, mayRead: mayRead) { channel.isActive }
+                guard let turn = waiting.take(), channel.isActive else { return .done }
+                let reading = Reading(of: part.offset, mayRead: mayRead) { channel.isActive && !waiting.isGivenUp }
                 let start = Start { () throws(Refusal) in try open(part, logger, room, turn: turn, reading) }
-                if reading.wasPutOff { return .hasToRead }
+                if reading.wasPutOff { return waiting.putBack(turn) ? .hasToRead : .done }
                 turn.mayEnd(by: end)
                 channel.eventLoop.execute { started(start) }
                 return .done
