@@ -218,7 +218,7 @@ extension Receiver {
         }
     }
 
-    /// Gives up what has expired. (What had when the receiver started is gone already.)
+    /// Gives up what has expired, for the first time an hour after the start: by then the clock is set, where anything sets it.
     func sweepHourly(on eventLoop: any EventLoop) -> RepeatedTask {
         eventLoop.scheduleRepeatedTask(initialDelay: .hours(1), delay: .hours(1)) { _ in
             commits.run(for: nil) {
