@@ -10,7 +10,7 @@ package struct Recovery: Sendable {
     package internal(set) var undone = 0
     /// Files without a name to go to.
     package internal(set) var temporariesRemoved = 0
-    /// Uploads in parts that were stored just before the crash, that expired or that cannot be gone on with.
+    /// Uploads in parts that were stored just before the crash, or that cannot be gone on with.
     package internal(set) var partialsRemoved = 0
     /// What is still to be done, and why it failed; tried again before the next upload of the same path.
     package internal(set) var unfinished: [String] = []

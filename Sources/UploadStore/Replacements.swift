@@ -127,7 +127,10 @@ extension Replacements {
         try current.file.synchronize()
         try link(current, of: place, in: folder, into: versions, as: digest)
         observe(.earlierContentLinked)
-        try keepReceipt(of: place, in: folder, into: versions, digest: digest)
+        do { try keepReceipt(of: place, in: folder, into: versions, digest: digest) } catch {
+            takeBack(digest, of: current, in: versions)
+            throw error
+        }
         observe(.earlierReceiptLinked)
         try versions.synchronize()
     }
@@ -151,6 +154,15 @@ extension Replacements {
             defer { try? directory.remove(step) }
             try directory.rename(step, into: versions, as: digest.hex)
         }
+    }
+
+    /// A version without a receipt would be taken for a damaged one. What it holds has its own name still.
+    private func takeBack(_ digest: SHA256Digest, of current: StoredFile, in versions: Directory) {
+        guard let version = try? versions.status(of: digest.hex), version.isSameFile(as: current.status),
+            (try? versions.has(Place.receiptName(of: digest.hex))) == false
+        else { return }
+        // What cannot be removed now is given its receipt when the file is sent again.
+        try? versions.remove(digest.hex)
     }
 
     private func keepReceipt(

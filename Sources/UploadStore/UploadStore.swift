@@ -70,7 +70,8 @@ package final class UploadStore: Sendable {
             try creations.recover(tree, &recovery)
             recovery.temporariesRemoved += removed
             // After the replacements: one that was undone has given its content back.
-            recovery.partialsRemoved = try partials.sweep()
+            // The clock may not be set yet, right after the computer has started.
+            recovery.partialsRemoved = try partials.sweep(expired: false)
             self.recovery = recovery
         } catch {
             throw StoreError(any: error)

@@ -103,6 +103,28 @@ struct CutOffTests {
         }
     }
 
+    @Test("in parts leaves nothing behind when it comes whole, be it small; and a part that still waits is ended")
+    func smallPut() async throws {
+        try await RunningReceiver.run(resumableAbove: 1_000_000) { receiver in
+            let location = try #require(try await receiver.announce(Self.body, "a").fields["location"])
+            var request = receiver.part(Self.body[...], of: location, isLast: true)
+            request.fields.append(("Expect", "100-continue"))
+            let waiting = request
+            let context = try receiver.context(receiver.lab.pi("pi-01"))
+            let older = try await blocking {
+                let older = try RawClient(port: receiver.port, context: context)
+                try older.send(waiting.head.utf8)
+                #expect(try older.response().status == 100)
+                try older.send(waiting.body.dropLast())
+                return Connection(older)
+            }
+            #expect(try await receiver.answer(to: receiver.request(path: "a", body: Self.body)).status == 201)
+            try await older.expectNoAnswer()
+            #expect(try await receiver.status(of: location).status == 404)
+            #expect(receiver.partials.isEmpty)
+        }
+    }
+
     @Test("as a PUT whose connection seems alive is ended by the announcement of the same file")
     func takeOverPut() async throws {
         try await RunningReceiver.run(resumableAbove: 100_000) { receiver in

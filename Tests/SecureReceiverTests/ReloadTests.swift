@@ -1,5 +1,6 @@
 import CertificateAuthority
 import Foundation
+import Logging
 import OpenSSL
 import TestSupport
 import Testing
@@ -53,6 +54,33 @@ struct ReloadTests {
             receiver.reload()
             #expect(
                 receiver.log.lines.last { $0.contains("identifiers") }?.hasPrefix("info identifiers reloaded") == true)
+        }
+    }
+
+    @Test("tells of each line that is taken out while another is unusable, and how many Pis are left")
+    func tellsOfLinesTakenOut() throws {
+        let folder = try TemporaryFolder()
+        let log = TestLog()
+        let lines = ["0123456789abcdef pi-01\n", "123456789abcdef0 pi-01\n", "23456789abcdef01 pi-02\n"]
+        func replace(with text: String) throws {
+            try folder.write(Array(text.utf8), to: "new")
+            #expect(rename(folder("new"), folder("ids.txt")) == 0)
+        }
+        try replace(with: lines.joined())
+        let identifiers = try Prerequisites.identifiers(
+            folder("ids.txt"), logger: Logger(label: "test") { _ in log })
+        func told() -> [String] {
+            for _ in 1...2 { _ = identifiers.current }
+            return log.lines.filter { $0.hasPrefix("error identifiers unusable") }
+        }
+        try replace(with: "a typo\n\(lines.joined())")
+        #expect(told().count == 1)
+        #expect(told().allSatisfy { !$0.contains("taken out") && $0.contains("\"pis\": 2") })
+        for (left, pis) in [(2, 2), (1, 1), (0, 0)] {
+            try replace(with: "a typo\n\(lines.suffix(left).joined())")
+            #expect(told().count == 4 - left)
+            #expect(told().last?.contains("less what was taken out") == true)
+            #expect(told().last?.contains("\"pis\": \(pis)") == true)
         }
     }
 

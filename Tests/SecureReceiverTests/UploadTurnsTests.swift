@@ -41,6 +41,31 @@ struct UploadTurnsTests {
         #expect(one.begun == 1)
     }
 
+    @Test("are passed on at once when a newer request comes, by one that waits for a thread; by one that has it, soon")
+    func arePassedOn() throws {
+        for hasThread in [false, true] {
+            let turns = UploadTurns()
+            let (older, newer) = (Record(), Record())
+            turns.take(key(1), older.begin)
+            let waiting = WaitingTurn(try #require(older.first))
+            older.first?.mayEnd { waiting.giveUp() }
+            older.pass()
+            do {
+                let turn = try #require(waiting.take())
+                if !hasThread { #expect(waiting.putBack(turn)) }
+                if hasThread {
+                    turns.take(key(1), newer.begin)
+                    #expect(waiting.isGivenUp)
+                    #expect(newer.begun == 0)
+                    #expect(!waiting.putBack(turn))
+                }
+            }
+            if !hasThread { turns.take(key(1), newer.begin) }
+            #expect(newer.begun == 1)
+            #expect(waiting.take() == nil)
+        }
+    }
+
     @Test("are ended when a newer request comes, if they only wait for their sender")
     func areEnded() {
         let turns = UploadTurns()

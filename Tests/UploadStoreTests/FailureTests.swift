@@ -24,6 +24,27 @@ struct FailureTests {
         #expect(lab.notes.isEmpty)
     }
 
+    @Test("leaves no earlier version without a receipt")
+    func takenBack() throws {
+        let folder = try TemporaryFolder()
+        let temporary = folder("received_files/.receiver/tmp")
+        let isDone = SingleUse()
+        let lab = try StoreFixture(in: folder) { reached in
+            guard reached == .earlierContentLinked, isDone.take() else { return }
+            // Where the receipt would be written.
+            try? FileManager.default.removeItem(atPath: temporary)
+            _ = FileManager.default.createFile(atPath: temporary, contents: nil)
+        }
+        try lab.put("one".utf8, "a")
+        #expect(throws: StoreError.self) { try lab.put("two".utf8, "a") }
+        #expect(lab.stored == ["pi-01/a", "pi-01/a.sha256"])
+        #expect(try lab.findings().isEmpty)
+        try FileManager.default.removeItem(atPath: temporary)
+        #expect(try lab.put("two".utf8, "a") == .replaced)
+        #expect(try lab.read("pi-01/.versions/a/\(sha256("one".utf8))") == "one")
+        #expect(try lab.findings().isEmpty)
+    }
+
     @Test("is finished before the next upload of that name, whatever that is")
     func finishedLater() throws {
         let folder = try TemporaryFolder()

@@ -156,6 +156,19 @@ struct PartialTests {
         #expect(folder.files(below: "received_files/.receiver") == ["lock"])
     }
 
+    @Test("does not expire at a start, by a clock that may not be set yet")
+    func staysAtStart() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder("received_files"), withIntermediateDirectories: false)
+        let file = try UploadStore.announced(Self.content, "a")
+        _ = try UploadStore(opening: folder("received_files"), clock: { 1_800_000_000 }, observe: { _ in })
+            .partials.create(file)
+        let store = try UploadStore(opening: folder("received_files"), clock: { 1_900_000_000 }, observe: { _ in })
+        #expect(store.recovery.partialsRemoved == 0)
+        #expect(try store.offset(of: file) == 0)
+        #expect(try store.partials.sweep() == 1)
+    }
+
     @Test("gives way to what its sender has of the path now, and the one that waited longest to the 65th")
     func givesWay() throws {
         let now = Mutex<Int64>(1_800_000_000)

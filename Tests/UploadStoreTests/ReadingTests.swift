@@ -153,7 +153,7 @@ struct ReadingTests {
         #expect(try lab.announce(Self.content) == (.unchanged, 0))
     }
 
-    @Test("from its first byte on as long as a change a moment before may hide another; then in turns, whatever its times")
+    @Test("from its first byte on while a change a moment before may hide another; then in turns, whatever its times")
     func isReadOnWhenSettled() throws {
         let lab = try Lab()
         try lab.store.put(Self.content, Self.path)

@@ -5,6 +5,8 @@ import Synchronization
 /// Why files are unusable, and what is to count until they are mended.
 struct PartlyUsable<Value: Sendable>: Error, CustomStringConvertible {
     let value: Value
+    /// Than what counted before.
+    let isLess: Bool
     let reason: any Error
 
     var description: String { "\(reason)" }
@@ -30,7 +32,14 @@ final class WatchedFiles<Value: Sendable>: Sendable {
         /// They have stayed like that, and count.
         var isUnfinished = false
         var triedAt = ContinuousClock.Instant.now
-        var failure: (text: String, toldAt: ContinuousClock.Instant)?
+        var failure: Failure?
+    }
+
+    private struct Failure {
+        let text: String
+        /// Whether something was taken out since the files became unusable.
+        let isLess: Bool
+        let toldAt = ContinuousClock.now
     }
 
     private let what: String
@@ -105,18 +114,19 @@ final class WatchedFiles<Value: Sendable>: Sendable {
             }
             state.failure = nil
         } catch {
-            let usable = (error as? PartlyUsable<Value>)?.value
-            if let usable { state.value = usable }
-            // Said now and then, not at each look: somebody believes that a line taken out counts.
-            let text = "\(error)"
+            let usable = error as? PartlyUsable<Value>
+            if let usable { state.value = usable.value }
+            // Said now and then, not at each look: somebody believes that a new line counts.
+            let (text, isLess) = ("\(error)", usable?.isLess ?? false)
             guard
-                isAsked || state.failure?.text != text
+                isAsked || isLess || state.failure?.text != text
                     || state.failure.map({ .now - $0.toldAt > remindEvery }) ?? true
             else { return }
-            state.failure = (text, .now)
-            let kept = usable == nil ? "" : ", less what was taken out"
+            let failure = Failure(text: text, isLess: isLess || state.failure?.isLess ?? false)
+            state.failure = failure
             logger.error(
-                "\(what) unusable, what they said before still counts\(kept)", metadata: Self.words(for: error))
+                "\(what) unusable, what they said before still counts\(failure.isLess ? ", less what was taken out" : "")",
+                metadata: describe(state.value).merging(Self.words(for: error)) { $1 })
         }
     }
 

@@ -30,7 +30,10 @@ enum Prerequisites {
                     return try list.get()
                 },
                 describe: {
-                    ["pis": .stringConvertible($0.named.count), "unnamed": .stringConvertible($0.bare.count)]
+                    [
+                        "pis": .stringConvertible($0.named.values.count { !$0.isEmpty }),
+                        "unnamed": .stringConvertible($0.bare.count),
+                    ]
                 },
                 now: now)
         } catch let failure as CommandFailure {
@@ -49,7 +52,8 @@ enum Prerequisites {
                 exitCode: .configuration)
             guard let earlier else { throw failure }
             // A typo in one line must not keep in whose line was taken out with the same stroke.
-            throw PartlyUsable(value: earlier.keepingSecrets(in: text), reason: failure)
+            let kept = earlier.keepingSecrets(in: text)
+            throw PartlyUsable(value: kept, isLess: kept.secretCount < earlier.secretCount, reason: failure)
         }
     }
 

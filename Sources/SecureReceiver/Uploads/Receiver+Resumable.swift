@@ -30,12 +30,17 @@ extension Receiver {
         then started: @escaping @Sendable (Start) -> Void
     ) {
         turns.take(part.key) { turn in
+            let waiting = WaitingTurn(turn)
+            turn.mayEnd {
+                waiting.giveUp()
+                end()
+            }
             commits.submit(for: part.key.pi, path: nil) { mayRead in
                 // What came of it may have to be read: not for nobody.
-                guard channel.isActive else { return .done }
-                let reading = Reading(of: part.offset, mayRead: mayRead) { channel.isActive }
+                guard let turn = waiting.take(), channel.isActive else { return .done }
+                let reading = Reading(of: part.offset, mayRead: mayRead) { channel.isActive && !waiting.isGivenUp }
                 let start = Start { () throws(Refusal) in try open(part, logger, room, turn: turn, reading) }
-                if reading.wasPutOff { return .hasToRead }
+                if reading.wasPutOff { return waiting.putBack(turn) ? .hasToRead : .done }
                 turn.mayEnd(by: end)
                 channel.eventLoop.execute { started(start) }
                 return .done
@@ -200,7 +205,20 @@ extension Receiver {
         }
     }
 
-    /// Gives up what has expired. (What had when the receiver started is gone already.)
+    /// Of a file that came whole, though it was announced: after whoever works at them, who is ended.
+    func forgetParts(of file: AnnouncedFile) {
+        let key = PartialKey(file)
+        guard (try? store.partials.status(of: key)) != nil else { return }
+        turns.take(key) { turn in
+            commits.run(for: key.pi) {
+                // What cannot be removed now expires.
+                try? store.partials.remove(key)
+                withExtendedLifetime(turn) {}
+            }
+        }
+    }
+
+    /// Gives up what has expired, for the first time an hour after the start: by then the clock is set, where anything sets it.
     func sweepHourly(on eventLoop: any EventLoop) -> RepeatedTask {
         eventLoop.scheduleRepeatedTask(initialDelay: .hours(1), delay: .hours(1)) { _ in
             commits.run(for: nil) {

@@ -68,7 +68,11 @@ final class WholeUpload: UploadBody {
                 let signed = try commit(credentials)
                 if signed.receipt.result != .unchanged { charge?.keep() }
                 // Of an earlier attempt.
-                if turn != nil { try? receiver.store.partials.remove(PartialKey(upload.file)) }
+                if turn == nil {
+                    receiver.forgetParts(of: upload.file)
+                } else {
+                    try? receiver.store.partials.remove(PartialKey(upload.file))
+                }
                 return receiver.stored(signed, logger, since: began)
             }
             eventLoop.execute { answer(response) }

@@ -31,6 +31,9 @@ package struct IdentifierList: Sendable {
         self.bare = bare
     }
 
+    /// Of all names and of none.
+    package var secretCount: Int { named.values.reduce(bare.count) { $0 + $1.count } }
+
     /// The secrets that may have signed for `name`; empty if there is none.
     package func secrets(for name: PiName) -> [PiSecret] {
         named[name] ?? bare

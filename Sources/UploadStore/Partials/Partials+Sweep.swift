@@ -4,33 +4,34 @@ import OpenSSL
 import UploadProtocol
 
 extension Partials {
-    /// Removes what has expired, what cannot be read, and what was stored before a crash. Returns how many uploads that were.
-    package func sweep() throws(StoreError) -> Int {
+    /// Removes what cannot be read, what was stored before a crash, and what has expired, if that is to be told already. Returns how
+    /// many uploads that were.
+    package func sweep(expired: Bool = true) throws(StoreError) -> Int {
         guard let root = try tree.existing(PartialKey.root) else { return 0 }
         do {
             // What a bad sector hides must not keep the others from being swept, nor a store from being opened.
-            return try root.names().compactMap { PiName($0) }.reduce(0) { $0 + ((try? sweep($1)) ?? 0) }
+            return try root.names().compactMap { PiName($0) }.reduce(0) { $0 + ((try? sweep($1, expired)) ?? 0) }
         } catch {
             throw StoreError(any: error)
         }
     }
 
-    private func sweep(_ pi: PiName) throws -> Int {
+    private func sweep(_ pi: PiName, _ expired: Bool) throws -> Int {
         guard let folder = try tree.existing(PartialKey.root + [pi.text]) else { return 0 }
         var removed = 0
-        for key in try keys(of: pi, in: folder) where (try? isAlive(key, in: folder)) == false {
+        for key in try keys(of: pi, in: folder) where (try? isAlive(key, in: folder, expired)) == false {
             // Somebody may have gone on with it since that look.
-            let isRemoved = try? removeUnlessUsed(key, in: folder) { try !isAlive(key, in: folder) }
+            let isRemoved = try? removeUnlessUsed(key, in: folder) { try !isAlive(key, in: folder, expired) }
             if isRemoved == true { removed += 1 }
         }
         return removed
     }
 
-    private func isAlive(_ key: PartialKey, in folder: Directory) throws -> Bool {
+    private func isAlive(_ key: PartialKey, in folder: Directory, _ expires: Bool) throws -> Bool {
         guard let note = try folder.partialNote(key), let data = try folder.status(of: key.dataName) else {
             return false
         }
-        return note.isTrue(of: data) && now - note.entry.time < limits.lifetime
+        return note.isTrue(of: data) && !(expires && now - note.entry.time >= limits.lifetime)
     }
 
     /// What a sender has of a path replaces what it had: the rest of an earlier content never comes. And of all paths together
@@ -44,7 +45,7 @@ extension Partials {
             if place(note.file) == place(file), try removeUnlessUsed(key, in: folder) { continue }
             waiting.append((key, note))
         }
-        waiting.sort { $0.note.entry.time < $1.note.entry.time }
+        waiting.sort { ($0.note.entry.time, $0.key.id.hex) < ($1.note.entry.time, $1.key.id.hex) }
         var tooMany = waiting.count + 1 - limits.mostOfOnePi
         for (key, _) in waiting where tooMany > 0 {
             if try removeUnlessUsed(key, in: folder) { tooMany -= 1 }

@@ -120,6 +120,11 @@ package final class Partials: Sendable {
         }
     }
 
+    /// Of the upload's bytes and its note, which must be there.
+    func folder(of file: AnnouncedFile) throws(StoreError) -> Directory {
+        do throws(SystemCallError) { return try tree.open(PartialKey(file).folder) } catch { throw StoreError(error) }
+    }
+
     /// An upload that is not there is no failure. Only for who works at it.
     package func remove(_ key: PartialKey) throws(StoreError) {
         guard let folder = try tree.existing(key.folder) else { return }
@@ -170,7 +175,7 @@ extension Partials {
     }
 
     /// The note first: without it the bytes are nothing.
-    private func remove(_ key: PartialKey, in folder: Directory) throws(SystemCallError) {
+    func remove(_ key: PartialKey, in folder: Directory) throws(SystemCallError) {
         hashes.forget(key)
         try remove(key.noteName, in: folder)
         observe(.partialNoteRemoved)

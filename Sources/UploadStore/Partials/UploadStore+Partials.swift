@@ -24,6 +24,8 @@ extension UploadStore {
         _ partial: PartialUpload, receipt: (Receipt.Result) throws -> SignedReceipt
     ) throws -> SignedReceipt {
         try partial.save()
+        // Held until the end: what is stored must not stay an upload because its folder cannot be looked up once more.
+        let folder = try partials.folder(of: partial.file)
         let signed: SignedReceipt
         do {
             signed = try commit(partial.incoming, modified: partial.file.modified, receipt: receipt)
@@ -34,7 +36,7 @@ extension UploadStore {
         }
         observe(.partialCommitted)
         // What cannot be removed has two names now, and is no upload any more.
-        try? partial.discard()
+        try? partials.remove(PartialKey(partial.file), in: folder)
         return signed
     }
 
