@@ -48,7 +48,8 @@ struct LookSchedule {
     /// `quiet`: when the first and the last of what was too young are old enough. `retry`: when something that was left alone is
     /// to be tried again.
     mutating func next(
-        after result: Result, begun start: Uptime, quiet: ClosedRange<Uptime>? = nil, retry: Uptime? = nil, at now: Uptime
+        after result: Result, begun start: Uptime, quiet: ClosedRange<Uptime>? = nil, retry: Uptime? = nil,
+        at now: Uptime
     ) -> Next {
         let next = next(after: result, begun: start, quiet: quiet, at: now)
         guard !isPlain, let retry else { return next }
