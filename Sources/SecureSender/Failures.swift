@@ -27,6 +27,20 @@ extension CommandFailure {
             ?? notADirectory(folder, reason: "\(error)")
     }
 
+    /// `left`: files in the folder that it led to; `nil` if that is not known.
+    static func leadsElsewhere(_ place: FolderSender.Place, left: Int?) -> CommandFailure {
+        let folder = CommandOutput.oneLine(place.source.path)
+        let again = "start secure-sender again, as systemd does, and it sends what is there"
+        guard left != 0 else {
+            return notADirectory(
+                place.name, reason: "it leads to another folder now; nothing is left in \(folder)", hint: again)
+        }
+        let files = left.map { counted($0, "file") } ?? "files that cannot be counted"
+        return notADirectory(
+            place.name, reason: "it leads to another folder now; left in \(folder): \(files)",
+            hint: "\(again); what is left goes with: secure-sender \(place.receiver.host) \(folder)")
+    }
+
     /// `file`: of the identity in use, inside of the folder.
     static func holdsIdentity(_ folder: String, _ file: String) -> CommandFailure {
         notADirectory(

@@ -91,6 +91,19 @@ struct FullReceiverTests {
         #expect(room.retryTime.map { $0 <= now + .seconds(300) } == true)
     }
 
+    @Test("is not asked again for a file that was taken away")
+    func removedFile() throws {
+        let station = try Station(files: ["a": "large"])
+        let receiver = try station.listen { answers, _ in answers.problem(.insufficientStorage) }
+        let sender = try station.sender(to: receiver.port) { _ in }
+        let before = Uptime.now
+        _ = try sender.send()
+        let time = try #require(sender.retryTime(after: before))
+        unlink(station.folder("data/a"))
+        _ = try sender.send()
+        expectEqual(sender.retryTime(after: time), nil)
+    }
+
     @Test("is not asked again at the next look, which sends what is smaller")
     func nextLook() throws {
         let station = try Station(files: ["a": "large", "b": "larger"])

@@ -140,6 +140,64 @@ extension StationLoopTests {
         }
     }
 
+    @Test(
+        "first sends what is left in the folder that its link led to, also what is closed then, and counts what stays",
+        arguments: [false, true])
+    func linkSwitched(isClosed: Bool) async throws {
+        let station = try Station(files: ["a": "1"])
+        symlink("data", station.folder("today"))
+        let receiver = try station.listenHonestly()
+        var settings = StationSettings.quick
+        settings.quietTime = .seconds(2)
+        let outcome = try await station.loop(to: receiver.port, named: "today", settings: settings) { events in
+            try await waitUntil { station.sentFiles.contains("a") }
+            try station.write("2", to: "open", age: 1000)
+            let writer = open(station.folder("data/open"), O_WRONLY | O_CLOEXEC)
+            defer { if !isClosed { close(writer) } }
+            try station.write("3", to: "b")
+            switchLink(station.folder("today"), to: "identity")
+            try await waitUntil {
+                let last = events().drop { $0 != .notice(leadsElsewhere(station)) }
+                return last.contains { if case .beingWritten = $0 { true } else { $0 == .notice("ended") } }
+            }
+            if isClosed { close(writer) }
+            try await waitUntil { events().contains(.notice("ended")) }
+        }
+        let (data, reason) = (station.folder("data"), "it leads to another folder now")
+        #expect(outcome.failure?.message == "\(station.folder("today")) not a valid directory")
+        #expect(station.waitingFiles == (isClosed ? [] : ["open"]))
+        #expect(station.sentFiles.contains("b"))
+        let left = isClosed ? "nothing is left in \(data)" : "left in \(data): 1 file"
+        #expect(outcome.failure?.reason == "\(reason); \(left)")
+        #expect(outcome.failure?.hint?.contains("secure-sender 127.0.0.1 \(data)") == !isClosed)
+    }
+
+    private func leadsElsewhere(_ station: Station) -> String {
+        "\(station.folder("today")) leads to another folder now: sending what is left in \(station.folder("data"))"
+    }
+
+    private func switchLink(_ link: String, to target: String) {
+        symlink(target, "\(link)-new")
+        rename("\(link)-new", link)
+    }
+
+    @Test("counts what is left there too where the receiver is away")
+    func linkSwitchedInVain() async throws {
+        let station = try Station(files: ["a": "1", "b": "2", "d/c": "3"])
+        symlink("data", station.folder("today"))
+        var settings = StationSettings.quick
+        settings.sender = .impatient
+        // A port on which nothing listens.
+        let outcome = try await station.loop(
+            to: 1, named: "today", backOff: .seconds(1000) ... .seconds(1000), settings: settings
+        ) { events in
+            try await waitUntil { events().contains { if case .failed = $0 { true } else { false } } }
+            switchLink(station.folder("today"), to: "identity")
+            try await waitUntil { events().contains(.notice("ended")) }
+        }
+        #expect(outcome.failure?.reason?.hasSuffix("left in \(station.folder("data")): 3 files") == true)
+    }
+
     @Test("does so too while it waits for a receiver that is away")
     func folderGoneMeanwhile() async throws {
         let station = try Station(files: ["a": "1"])

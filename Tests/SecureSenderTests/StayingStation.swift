@@ -9,7 +9,7 @@ import TestSupport
 extension Station {
     /// Runs a loop in a thread of its own while `body` does something; returns what the loop told and what ended it.
     func loop(
-        to port: UInt16, interval: Duration = .seconds(1000), watches: Bool = true,
+        to port: UInt16, named name: String = "data", interval: Duration = .seconds(1000), watches: Bool = true,
         backOff: ClosedRange<Duration> = .milliseconds(10) ... .seconds(1),
         settings: StationSettings = .quick, onceStopped: @Sendable () -> Void = {},
         while body: @Sendable (@Sendable @escaping () -> [SendEvent]) async throws -> Void
@@ -26,7 +26,7 @@ extension Station {
                 let report = { (event: SendEvent) in events.withLock { $0.append(event) } }
                 let sender = FolderSender(
                     .init(
-                        name: folder("data"), source: source, sentFolder: try SentFolder.open(nil, for: source),
+                        name: folder(name), source: source, sentFolder: try SentFolder.open(nil, for: source),
                         receiver: ReceiverAddress("127.0.0.1", port: port)!),
                     as: try PiIdentity(readingFrom: identityFolder), settings: settings, watch: watch,
                     stop: signal, report: report)

@@ -52,29 +52,47 @@ final class FolderSender {
         var outcome = Outcome()
         repeat {
             outcome.beginLook()
-            try lookAndSend(&outcome)
+            try lookAndSend(&outcome, isLast: true)
         } while outcome.wantsLook
         if outcome.beingWritten > 0 { report(.beingWritten(files: outcome.beingWritten)) }
         return outcome
     }
 
-    /// As `sendAll()`, with one look.
+    /// As `sendAll()`, with one look. What is too young for it is left to the next where changes are watched.
     func send() throws(CommandFailure) -> Outcome {
         var outcome = Outcome()
-        try lookAndSend(&outcome)
+        try lookAndSend(&outcome, isLast: watch == nil)
         if outcome.beingWritten > 0 { report(.beingWritten(files: outcome.beingWritten)) }
         return outcome
     }
 
+    /// As `sendAll()`, where nobody will look again: what is open gets the quiet time to be closed.
+    func sendRest() throws(CommandFailure) {
+        guard try sendAll().beingWritten > 0 else { return }
+        stop.wait(until: .now + settings.quietTime)
+        _ = try sendAll()
+    }
+
+    /// Files that should be sent and are there, for whatever reason, and folders that cannot be read; `nil` if that cannot be told.
+    func restCount() -> Int? {
+        let scan = try? FileScan(
+            of: source, leavingOut: sentFolder, keeping: identity, settingsFile: settings.file,
+            selection: settings.selection)
+        return scan.map { $0.files.count + $0.leftCount }
+    }
+
     /// When something is to be tried again that was left alone at a look which began at `time`.
     func retryTime(after time: Uptime) -> Uptime? {
-        [refused.retryTime(after: time), room.retryTime].compactMap { $0 }.min()
+        // What is past was tried by that look, if it is still there.
+        [refused.retryTime(after: time), room.retryTime.flatMap { $0 > time ? $0 : nil }].compactMap { $0 }.min()
     }
 
     struct Outcome {
         var sent = 0
         /// Of the last look: files that were tried and wait.
         var failed = 0
+        /// Of these: for want of room at the receiver. Smaller ones may find some.
+        var withoutRoom = 0
         /// The receiver takes nothing now, and it makes no sense to try again before so long.
         var pause: Duration?
         /// Of the last look: files that somebody is still writing.
@@ -91,13 +109,14 @@ final class FolderSender {
 
         /// What waited may be sent by now.
         fileprivate mutating func beginLook() {
-            (failed, left, beingWritten, quietEnds, wantsLook) = (0, 0, 0, nil, false)
+            (failed, withoutRoom, left, beingWritten, quietEnds, wantsLook) = (0, 0, 0, 0, nil, false)
         }
     }
 }
 
 extension FolderSender {
-    private func lookAndSend(_ outcome: inout Outcome) throws(CommandFailure) {
+    /// `isLast`: no other look is to send what is too young for this one.
+    private func lookAndSend(_ outcome: inout Outcome, isLast: Bool) throws(CommandFailure) {
         let scan = try look()
         tell(of: scan)
         let files = FileSource(scan.files, folder: source, watch: watch)
@@ -111,7 +130,7 @@ extension FolderSender {
         let sentBefore = outcome.sent
         defer { takesAllNames = scan.furtherNameCount > 0 && outcome.sent == sentBefore }
         guard try send(files, &outcome) else { return }
-        if let ends = files.quietEnds, watch != nil, !files.hasFuture {
+        if let ends = files.quietEnds, !isLast, !files.hasFuture {
             // What appears meanwhile may be old enough at once.
             outcome.quietEnds = ends
             outcome.wantsLook = outcome.sent > sentBefore && (files.isPartial || scan.furtherNameCount > 0)

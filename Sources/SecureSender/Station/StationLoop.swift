@@ -105,15 +105,17 @@ final class StationLoop {
         try checkName()
     }
 
-    /// A logger may switch a link from one day's folder to the next.
+    /// A logger may switch a link from one day's folder to the next. The day's last files are sent first: no later start would
+    /// find them.
     private func checkName() throws(CommandFailure) {
         let place = sender.place
         guard !place.source.isWhere(place.name) else { return }
-        throw .notADirectory(
-            place.name, reason: "it leads to another folder now",
-            hint:
-                "start secure-sender again, as systemd does, and it sends what is there; name \(CommandOutput.oneLine(place.source.path)) to send what is left in that"
-        )
+        let folder = CommandOutput.oneLine(place.source.path)
+        report(
+            .notice(
+                "\(CommandOutput.oneLine(place.name)) leads to another folder now: sending what is left in \(folder)"))
+        do throws(CommandFailure) { try sender.sendRest() } catch { report(.failed(error, file: nil)) }
+        throw .leadsElsewhere(place, left: sender.restCount())
     }
 
     /// A renewed certificate counts from the next connection on. While its files are being exchanged the old one does.
