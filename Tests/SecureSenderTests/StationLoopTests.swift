@@ -169,6 +169,26 @@ struct StationLoopTests {
         #expect(outcome.failures.map(\.message) == ["a could not be sent"])
     }
 
+    @Test("sends what is small at once while the receiver has no room for what is large")
+    func noRoomForLarge() async throws {
+        let station = try Station()
+        try station.write(String(repeating: "x", count: 10_000), to: "large", age: 1000)
+        let receiver = try station.listen { answers, request in
+            request.target.hasSuffix("large") ? answers.problem(.insufficientStorage) : try answers.answer(to: request)
+        }
+        let outcome = try await station.loop(
+            to: receiver.port, backOff: .seconds(1000) ... .seconds(1000), settings: .inSmallParts
+        ) { events in
+            try await waitUntil {
+                events().contains { if case .finished = $0 { true } else { false } }
+            }
+            try station.write("1", to: "small")
+            try await waitUntil { station.sentFiles.contains("small") }
+        }
+        #expect(outcome.failures.map(\.message) == ["large could not be sent"])
+        #expect(station.waitingFiles == ["large"])
+    }
+
     @Test("never gives up on a receiver that cannot be reached where that is wished")
     func forEver() async throws {
         let station = try Station(files: ["a": "1"])

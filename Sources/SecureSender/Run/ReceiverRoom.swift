@@ -15,11 +15,18 @@ struct ReceiverRoom: Hashable, Sendable {
     private var pause: Duration?
     /// Files that are left for the next run unheard.
     var leftCount = 0
+    /// Files that found none in this run, and were told of.
+    var toldCount = 0
+    /// Of this run.
+    var waitingCount: Int { leftCount + toldCount }
+
+    /// Whether a file of `bytes` may find some.
+    func mayHold(_ bytes: Int64) -> Bool { bytes < missing }
 
     /// Whether a file of `bytes` is worth being sent; if not, it is left.
     mutating func admits(_ bytes: Int64) -> Bool {
-        if bytes >= missing { leftCount += 1 }
-        return bytes < missing
+        if !mayHold(bytes) { leftCount += 1 }
+        return mayHold(bytes)
     }
 
     mutating func missed(_ bytes: Int64, reason: String, at now: Uptime) {
@@ -40,7 +47,7 @@ struct ReceiverRoom: Hashable, Sendable {
     /// What the next look begins with.
     func later(at now: Uptime) -> ReceiverRoom {
         var room = self
-        room.leftCount = 0
+        (room.leftCount, room.toldCount) = (0, 0)
         if retryTime.map({ $0 <= now }) ?? true { (room.missing, room.lack, room.retryTime) = (.max, nil, nil) }
         return room
     }

@@ -86,7 +86,10 @@ extension SendRun {
     private func takeNoRoom(_ exchange: Exchange, reason: String, hint: String?) {
         let isFirst = room.lack == nil
         room.missed(exchange.request == .announce ? exchange.file.size : exchange.bodySize, reason: reason, at: .now)
-        if isFirst { return fail(exchange, reason: reason, hint: hint) }
+        if isFirst {
+            room.toldCount += 1
+            return fail(exchange, reason: reason, hint: hint)
+        }
         if exchange.request != .put {
             guard let file = fileInParts(of: exchange) else { return }
             inParts.removeAll { $0 === file }

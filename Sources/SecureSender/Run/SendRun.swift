@@ -96,8 +96,10 @@ final class SendRun {
             }
         }
         while end == nil, !isStopping(), !wantsLook, hasSomethingToSend() { try connectAndServe() }
-        // Nothing was taken: the next run comes after a pause.
-        if let lack = room.lack, sentCount == 0, failedCount + room.leftCount > 0 { giveUp(lack, .zero) }
+        // Small files find no room either: the next run comes after a pause.
+        if let lack = room.lack, sentCount == 0, room.waitingCount > 0, !room.mayHold(settings.inPartsAbove) {
+            giveUp(lack, .zero)
+        }
         if end != nil || isStopping() {
             wantsLook = false
         } else if queue.leftCount > 0, sentCount > 0 {

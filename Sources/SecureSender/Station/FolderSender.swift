@@ -195,6 +195,7 @@ extension FolderSender {
         _ = try run.run()
         outcome.sent += run.sentCount
         outcome.failed += run.failedCount
+        outcome.withoutRoom += run.room.waitingCount
         outcome.beingWritten += run.beingWrittenCount
         outcome.pause = run.end?.pause
         couldNotMove = run.immovableCount > 0

@@ -68,7 +68,7 @@ final class StationLoop {
         if let pause = outcome.pause { return .failed(pause: pause) }
         if outcome.wantsLook { return .unfinished }
         // Those that are too young may fare better.
-        if outcome.failed > 0, outcome.sent == 0, outcome.quietEnds == nil { return .allWait }
+        if outcome.failed > outcome.withoutRoom, outcome.sent == 0, outcome.quietEnds == nil { return .allWait }
         return outcome.status == .success && outcome.beingWritten == 0 ? .allSent : .someWait
     }
 
