@@ -62,9 +62,36 @@ struct ChangingFileTests {
             return try answers.answer(to: request)
         }
         let outcome = try await station.run(to: receiver.port)
-        #expect(outcome.failures.map(\.reason) == ["it was moved or renamed while it was being sent"])
+        #expect(outcome.failures.map(\.reason) == ["it was removed, moved or renamed while it was being sent"])
         #expect(outcome.sent == ["b"])
         #expect(station.waitingFiles == ["e/a"])
+    }
+
+    @Test("by being removed while it is hashed is no failure")
+    func removedWhileHashed() async throws {
+        let station = try Station(files: ["a": "1"])
+        try station.write(String(repeating: "x", count: 1 << 20), to: "b", age: 1000)
+        let receiver = try station.listenHonestly()
+        var settings = SenderSettings.inSmallParts
+        settings.hashedAtATime = 1
+        let outcome = try await station.run(to: receiver.port, settings: settings) { event in
+            // One piece or two of it are hashed by then.
+            if case .connecting = event { unlink(station.folder("data/b")) }
+        }
+        #expect(outcome.status == .success)
+        #expect(outcome.failures == [])
+        #expect(outcome.sent == ["a"])
+    }
+
+    @Test("by being removed between two of its parts is told as such, and not as changed")
+    func removedBetweenParts() async throws {
+        let station = try Station()
+        try station.write(String(repeating: "x", count: 1 << 20), to: "b", age: 1000)
+        let receiver = try station.listenHonestly()
+        let outcome = try await station.run(to: receiver.port, settings: .inSmallParts) { event in
+            if case .begun = event { unlink(station.folder("data/b")) }
+        }
+        #expect(outcome.failures.map(\.reason) == ["it was removed, moved or renamed while it was being sent"])
     }
 
     @Test("by becoming unreadable is told as such, and not as changed")

@@ -10,6 +10,7 @@ extension SendRun {
     func leave(_ path: UploadPath, _ obstacle: FileObstacle) {
         switch obstacle {
         case .gone: break
+        case .changed where isGone(path): break
         case .beingWritten: beingWrittenCount += 1
         default: fail(path, reason: "\(obstacle)", hint: obstacle.wayOut ?? "it waits for the next run")
         }
@@ -24,6 +25,17 @@ extension SendRun {
         inParts.removeAll { $0 === file }
         fail(file.file.path, reason: reason, hint: hint)
     }
+
+    /// For a file of which something was sent.
+    func fail(_ file: FileInParts, _ obstacle: FileObstacle) {
+        if obstacle == .changed, isGone(file.file.path) {
+            return fail(file, reason: Self.goneReason, hint: Self.goneHint)
+        }
+        fail(file, reason: "\(obstacle)", hint: obstacle.wayOut ?? "it waits for the next run")
+    }
+
+    private static let goneReason = "it was removed, moved or renamed while it was being sent"
+    private static let goneHint = "if it is still below this folder, the next run sends it under its new name"
 
     /// Of a file in parts several requests may be under way: it fails once.
     func fail(_ exchange: Exchange, reason: String, hint: String?) {
@@ -55,9 +67,7 @@ extension SendRun {
                 immovableCount += 1
                 giveUp("what the receiver has could not be moved: \(error)", .zero)
             case .failed(let error) where error.code == ENOENT && isGone(path):
-                fail(
-                    path, reason: "it was moved or renamed while it was being sent",
-                    hint: "if it is still below this folder, the next run sends it under its new name")
+                fail(path, reason: Self.goneReason, hint: Self.goneHint)
             case .failed(let error):
                 fail(path, reason: "the receiver has it, but it could not be moved: \(error)", hint: nil)
             }

@@ -131,7 +131,7 @@ extension SendRun {
             do throws(FileObstacle) {
                 try file.prepare(size: size, budget: settings.hashedAtATime, with: piece.bytes)
             } catch {
-                fail(file, reason: "\(error)")
+                fail(file, error)
             }
         }
     }
