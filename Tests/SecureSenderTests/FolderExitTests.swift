@@ -1,6 +1,7 @@
 import CommandSupport
 import Files
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -167,6 +168,39 @@ struct FolderExitTests {
         #expect(outcome.failures == [])
         #expect(store.all.count < 5)
         #expect(station.waitingFiles == names)
+    }
+
+    @Test("because one file is too large for its disk holds up no other", .enabled(if: isRoot))
+    func tooLarge() async throws {
+        let station = try Station(files: ["a": String(repeating: "1", count: 100_000), "b": "2"])
+        guard let disk = try await SmallDisk(at: station.folder("sent_files")) else { return }
+        let store = Store()
+        let receiver = try station.listenHonestly(into: store)
+        let events = Mutex<[SendEvent]>([])
+        let sender = try station.sender(to: receiver.port) { event in events.withLock { $0.append(event) } }
+        _ = try sender.sendAll()
+        try station.write("3", to: "c")
+        let outcome = try sender.sendAll()
+        let moved = station.sentFiles.filter { !$0.hasSuffix(".sha256") }
+        await disk.remove()
+        #expect(moved == ["b", "c"])
+        #expect(outcome.status == .temporaryFailure)
+        #expect(store.targets.map { $0.suffix(1) }.sorted() == ["a", "b", "c"])
+        let failures = events.withLock { $0 }.compactMap {
+            if case .failed(let failure, "a") = $0 { failure } else { nil }
+        }
+        #expect(failures.count == 1)
+        #expect(failures.first?.reason?.contains("could not be moved (100.0 kB): ") == true)
+    }
+
+    @Test(
+        "for want of room for a copy, or an error of one file, is asked whether it takes others",
+        arguments: [false, true])
+    func oneFile(isCopied: Bool) {
+        let alone = [EIO, ENOSPC, EDQUOT, EROFS, EACCES].filter {
+            SystemCallError("move", "a", code: $0).mayConcernOneFile(isCopied: isCopied)
+        }
+        #expect(alone == (isCopied ? [EIO, ENOSPC, EDQUOT] : [EIO]))
     }
 
     @Test("is none that takes files, and the one for sent files is looked at too", .enabled(if: isRoot))

@@ -149,6 +149,33 @@ struct InterruptedMoveTests {
         #expect(fixture.sentFileNames == ["sub/a~2", "sub/a~2.sha256"])
     }
 
+    @Test("keeps noted what cannot be finished, without harm to it, does the rest, and finishes that later")
+    func keepsFailed() throws {
+        try move()
+        try fixture.write("never sent", to: "sent/sub/a~2")
+        // It cannot be put back.
+        rmdir(fixture.folder("data/sub"))
+        try fixture.write("in the way", to: "data/sub")
+        try fixture.write("other", to: "data/b")
+        try fixture.note(fixture.acknowledge("b"), as: "b")
+        rename(fixture.folder("data/b"), fixture.folder("sent/b"))
+        for _ in 1...2 {
+            let unfinished = try fixture.sentFiles.recover()
+            #expect(unfinished.map(\.path) == ["sub/a"])
+            #expect(
+                SendEvent.warnings(of: unfinished).map { "\($0)".contains("The move of sub/a, ") } == [true])
+            #expect(fixture.waitingFiles == ["b", "sub"])
+            #expect(fixture.sentFileNames.count { $0.hasPrefix(".moving") } == 1)
+        }
+        #expect(try fixture.sentFiles.move([fixture.acknowledge("b")]) == [moved("b")])
+        #expect(fixture.visibleSentFiles == ["b", "b.sha256", "sub/a~2", "sub/a~2.sha256"])
+        #expect(try fixture.text("sent/sub/a~2") == "never sent")
+        unlink(fixture.folder("data/sub"))
+        #expect(try fixture.sentFiles.recover() == [])
+        #expect(try fixture.text("data/sub/a") == "never sent")
+        #expect(fixture.sentFileNames == ["b", "b.sha256"])
+    }
+
     @Test("is not needed for the next batch, which does that first")
     func nextBatch() throws {
         try move()
@@ -179,15 +206,40 @@ struct MoveNoteTests {
         let fixture = try SentFixture()
         try fixture.write("content", to: "data/a")
         let acknowledged = try fixture.acknowledge("a")
-        try fixture.note(acknowledged, as: "a")
-        let note = try #require(fixture.sentFileNames.first)
-        unlink(fixture.folder("sent/\(note)"))
-        mkdir(fixture.folder("sent/\(note)"), 0o700)
+        for note in fixture.sentFiles.note.names { mkdir(fixture.folder("sent/\(note)"), 0o700) }
         guard case .failed = fixture.sentFiles.move([acknowledged])[0] else {
             Issue.record("a move without a note")
             return
         }
         #expect(fixture.waitingFiles == ["a"])
         #expect(fixture.sentFileNames == [])
+    }
+
+    @Test("that cannot be read is told, stays, and holds up nothing")
+    func unreadable() throws {
+        let fixture = try SentFixture()
+        let note = fixture.folder("sent/\(fixture.sentFiles.note.names[0])")
+        mkdir(note, 0o700)
+        let unfinished = try fixture.sentFiles.recover()
+        #expect(unfinished.map(\.path) == [nil])
+        #expect(unfinished.map(\.error.code) == [EISDIR])
+        try fixture.write("content", to: "data/a")
+        #expect(try fixture.sentFiles.move([fixture.acknowledge("a")]) == [moved("a")])
+        #expect(fixture.sentFileNames == ["a", "a.sha256"])
+        // Whoever mends it finds it looked at.
+        rmdir(note)
+        #expect(try fixture.sentFiles.recover() == [])
+    }
+
+    @Test("keeps its names for its files as long as these are not found")
+    func claims() throws {
+        let fixture = try SentFixture()
+        var places = MovePlaces(source: fixture.source, root: fixture.root)
+        places.claim(
+            MoveNote.Entry(path: "sub/a", name: "a~2", sha256: "", inode: 1, seconds: 0, nanoseconds: 0))
+        let folder = try places.target(["sub"])
+        #expect(places.isClaimed("a~2", in: folder))
+        #expect(!places.isClaimed("a", in: folder))
+        #expect(!places.isClaimed("a~2", in: fixture.root))
     }
 }

@@ -84,9 +84,8 @@ struct OtherFileSystemTests {
         let fixture = try SentFixture(onOtherFileSystem: true)
         try fixture.write("content", to: "data/a")
         let acknowledged = try fixture.acknowledge("a")
-        // A folder in the way of the temporary name cannot be, so one in the way of the note.
-        let note = ".moving-\(SHA256.digest(of: Array(fixture.source.path.utf8)).hex.prefix(16))"
-        mkdir("\(fixture.root.path)/\(note)", 0o700)
+        // A folder in the way of the temporary name cannot be, so some in the way of the note.
+        for note in fixture.sentFiles.note.names { mkdir("\(fixture.root.path)/\(note)", 0o700) }
         guard case .failed = fixture.sentFiles.move([acknowledged])[0] else {
             Issue.record("a move without a note")
             return

@@ -50,6 +50,8 @@ extension SendRun {
         mover?.move(acknowledged)
         acknowledged = []
         let moved = mover?.takeMoved() ?? []
+        // Asked once, where a file could not be moved.
+        var takesFiles: Bool?
         for moved in moved {
             let acknowledged = moved.acknowledged
             let path = acknowledged.file.path
@@ -62,6 +64,10 @@ extension SendRun {
                         keptAs: name.utf8.elementsEqual(path.description.utf8) ? nil : name))
             case .changed:
                 fail(path, reason: "\(FileObstacle.changed)")
+            case .failed(let error) where mayConcernOne(error, &takesFiles):
+                // Before it is sent again the others are.
+                refused.add(acknowledged.file.fingerprint, at: .now)
+                fail(acknowledged.file, error)
             case .failed(let error) where error.concernsWholeDisk:
                 // The others would be sent, and sent again by the next run, and stay too.
                 immovableCount += 1
@@ -75,6 +81,34 @@ extension SendRun {
         guard let time = moved.last?.acknowledged.receipt.parameters.created else { return }
         lastReceipt = (time, certificateEnd)
         warnOfCertificates(receiver: certificateEnd, time: time)
+    }
+
+    /// Whether the error may be that file's own, as the folder for sent files takes others. A lack of room may where files are
+    /// copied.
+    private func mayConcernOne(_ error: SystemCallError, _ takesFiles: inout Bool?) -> Bool {
+        guard error.mayConcernOneFile(isCopied: isSentToOtherDisk) else { return false }
+        if let takesFiles { return takesFiles }
+        var isTaken = true
+        do throws(SystemCallError) {
+            try SentFolder.probe(sentFolder, stop: stop, patience: .seconds(2), makeRoom: {})
+        } catch { isTaken = false }
+        takesFiles = isTaken
+        return isTaken
+    }
+
+    private var isSentToOtherDisk: Bool {
+        do throws(SystemCallError) {
+            return try folder.descriptor.status().st_dev != sentFolder.descriptor.status().st_dev
+        } catch { return false }
+    }
+
+    private func fail(_ file: OutgoingFile, _ error: SystemCallError) {
+        let size = error.isForLackOfRoom ? " (\(formattedSize(file.size)))" : ""
+        fail(
+            file.path, reason: "the receiver has it, but it could not be moved\(size): \(error)",
+            hint: error.isForLackOfRoom
+                ? "make room on that disk (df shows how full it is), or name a folder on a larger one with --sent-dir"
+                : error.wayOut ?? "it waits for the next run")
     }
 
     private func isGone(_ path: UploadPath) -> Bool {
@@ -103,6 +137,9 @@ extension SendRun {
 extension SystemCallError {
     /// Whether other files on this disk fare no better.
     fileprivate var concernsWholeDisk: Bool { [ENOSPC, EDQUOT, EROFS, EIO].contains(code) }
+
+    /// Whether others may fare better nevertheless. `isCopied`: where a file needs room for itself.
+    func mayConcernOneFile(isCopied: Bool) -> Bool { code == EIO || isCopied && isForLackOfRoom }
 }
 
 // MARK: - Time

@@ -29,7 +29,7 @@ final class SendRun {
     /// Why and for how long the rest is left to the next run.
     private(set) var end: (reason: String, pause: Duration)?
     let piece = PieceBuffer()
-    private let stop: StopSignal
+    let stop: StopSignal
     /// Somebody wants us to end: nothing more is begun, and what is under way has until then.
     private(set) var stopTime: Uptime?
     private let source: FileSource

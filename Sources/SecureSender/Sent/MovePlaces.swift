@@ -7,9 +7,11 @@ struct MovePlaces {
     private var sources: [[UInt8]: Folder]
     private var targets: [[UInt8]: Folder]
     private var claimed: Set<[UInt8]> = []
+    private let root: Folder
 
     init(source: Folder, root: Folder) {
         (sources, targets) = ([[]: source], [[]: root])
+        self.root = root
     }
 
     /// The folder of that path to move files from.
@@ -26,6 +28,12 @@ struct MovePlaces {
 
     mutating func claim(_ name: String, in folder: Folder) {
         claimed.insert(Self.key(name, in: folder))
+    }
+
+    /// The name that a file of an earlier batch has, or was to have.
+    mutating func claim(_ entry: MoveNote.Entry) {
+        let parents = entry.path.utf8.lastIndex(of: UInt8(ascii: "/")).map { entry.path[...$0] } ?? ""
+        claimed.insert(Self.key(parents + entry.name, in: root))
     }
 
     private static func key(_ name: String, in folder: Folder) -> [UInt8] { Array(folder.path(of: name).utf8) }

@@ -15,8 +15,8 @@ final class Mover {
     static let gatheringTime: Duration = .milliseconds(50)
     /// Files: each has its receipt open.
     static let mostAtOnce = 256
-    /// Receipts and folders. A process may have 1,024 files open where nobody lets it have more.
-    static let mostOpenAtOnce = 512
+    /// Receipts and folders: half of what the process may have open.
+    static let mostOpenAtOnce = min(512, DescriptorLimit.raise() / 2)
 
     private let line: MoveLine
     /// `nil` where there is none to be had: each file is then moved when it comes.

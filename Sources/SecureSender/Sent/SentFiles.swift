@@ -33,12 +33,14 @@ struct SentFiles {
     var note: MoveNote { MoveNote(source: source, root: root) }
 
     /// Finishes what a kill or a loss of power left half done, unless we are to end. To be called before the folder is looked
-    /// through. `tell` is called where it has to wait for another run.
-    func recover(tell: () -> Void = {}) throws(SystemCallError) {
-        guard let lock = try root.lock(unless: stop, tell: tell) else { return }
+    /// through. `tell` is called where it has to wait for another run. Returns what could not be finished, which stays noted.
+    @discardableResult
+    func recover(tell: () -> Void = {}) throws(SystemCallError) -> [MoveNote.Unfinished] {
+        guard let lock = try root.lock(unless: stop, tell: tell) else { return [] }
         defer { withExtendedLifetime(lock) {} }
-        do throws(SystemCallError) { try note.finish(stop: stop) } catch {
+        do throws(SystemCallError) { return try note.finish(stop: stop).unfinished } catch {
             guard error.code == EINTR, stop.isWanted else { throw error }
+            return []
         }
     }
 
@@ -51,11 +53,13 @@ struct SentFiles {
                 throw SystemCallError("lock", root.path, code: EINTR)
             }
             defer { withExtendedLifetime(lock) {} }
-            // Of a batch that could not be moved. From here on there is no note.
-            try note.finish(stop: stop)
+            // Of a batch that could not be moved.
+            let kept = try note.finish(stop: stop).kept
             // Without it no receipt can be verified here, and the files stay.
             if let certificate { try? KeptCertificates(root: root).keep(certificate) }
             var places = MovePlaces(source: source, root: root)
+            // What has such a name later is still to be told from what had it then.
+            for entry in kept { places.claim(entry) }
             moves.attemptEach { move throws(Move.Obstacle) in try writeReceipt(&move, &places) }
             let draft = moves.attemptTogether { going throws(SystemCallError) in try note.draft(going) }
             for move in moves { move.receipt?.startWriting() }
@@ -69,11 +73,11 @@ struct SentFiles {
             copyFiles(&moves)
             // By then all were looked at; the end of the note shares the syncs.
             let hasCopies = moves.contains(where: \.isCopied)
-            if !hasCopies { removeNote(of: moves) }
+            if !hasCopies { removeNote(draft, of: moves) }
             moves.synchronize(\.target)
             removeOriginals(&moves)
             moves.synchronize(\.source)
-            if hasCopies { removeNote(of: moves) }
+            if hasCopies { removeNote(draft, of: moves) }
         } catch {
             return batch.map { _ in .failed(error) }
         }
@@ -84,9 +88,9 @@ struct SentFiles {
 // MARK: - The note
 
 extension SentFiles {
-    private func publish(_ draft: NamelessFile?, _ moves: inout [Move]) {
+    private func publish(_ draft: MoveNote.Draft?, _ moves: inout [Move]) {
         guard let draft else { return }
-        guard moves.contains(where: { $0.target != nil }) else { return draft.discard() }
+        guard moves.contains(where: { $0.target != nil }) else { return draft.file.discard() }
         moves.attemptTogether { going throws(SystemCallError) in
             try note.publish(draft, before: going.compactMap(\.target))
         }
@@ -94,8 +98,9 @@ extension SentFiles {
     }
 
     /// Unless something of them may be half done: the next batch or look sees to that.
-    private func removeNote(of moves: [Move]) {
-        if moves.contains(where: \.isNoted), !moves.contains(where: \.isLeftHalfDone) { note.remove() }
+    private func removeNote(_ draft: MoveNote.Draft?, of moves: [Move]) {
+        guard let draft, moves.contains(where: \.isNoted), !moves.contains(where: \.isLeftHalfDone) else { return }
+        note.remove(draft.name)
     }
 }
 

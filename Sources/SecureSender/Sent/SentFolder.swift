@@ -106,8 +106,9 @@ enum SentFolder {
             try file.synchronize()
             try folder.move(names[0], to: folder, as: names[1])
             try folder.remove(names[1])
+            try folder.synchronize()
         } catch {
-            try? folder.remove(names[0])
+            for name in names { try? folder.removeIfThere(name) }
             throw error
         }
     }

@@ -26,6 +26,7 @@ final class FolderSender {
     /// What was told at the last look of what is not sent.
     private var told: [SendEvent] = []
     private var toldOfTidying: [SendEvent] = []
+    private var toldOfMoves: [SendEvent] = []
     private var begun = BegunFiles()
     /// Whether the last look sent nothing while some files had further names: the one it tried may be what is wrong.
     private var takesAllNames = false
@@ -153,7 +154,10 @@ extension FolderSender {
             throw .sentFolder(sentFolder.path, error)
         }
         do throws(SystemCallError) {
-            try SentFiles(source: source, root: sentFolder, stop: stop).recover(tell: tellOfWaiting)
+            let files = SentFiles(source: source, root: sentFolder, stop: stop)
+            let warnings = SendEvent.warnings(of: try files.recover(tell: tellOfWaiting))
+            if warnings != toldOfMoves { warnings.forEach(report) }
+            toldOfMoves = warnings
         } catch {
             throw .sentFolder(sentFolder.path, reason: "an interrupted move cannot be finished: \(error)")
         }
