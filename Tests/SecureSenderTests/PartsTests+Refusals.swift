@@ -30,6 +30,40 @@ extension PartsTests {
         #expect(outcome.sent == ["large"])
     }
 
+    @Test("that the receiver could not write twice are sent again, behind all others", arguments: ["POST", "PATCH"])
+    func unwritten(method: String) async throws {
+        let station = try station(small: 20)
+        let store = Store()
+        let receiver = try station.listen(into: store) { answers, request in
+            let tries = store.all.count { $0.method == method }
+            return request.method == method && tries <= 2
+                ? answers.problem(.storageFailed) : try answers.answer(to: request)
+        }
+        var settings = SenderSettings.inSmallParts
+        settings.partsInFlight = 1
+        let outcome = try await station.run(to: receiver.port, settings: settings)
+        #expect(outcome.status == .success, "\(outcome.failures)")
+        #expect(outcome.sent.count == 21)
+        #expect(outcome.sent.last == "large")
+        #expect(store.all.count { $0.method == "POST" } == 3)
+    }
+
+    @Test("of which several are under way when the receiver cannot write them count as one try")
+    func unwrittenTogether() async throws {
+        let station = try station()
+        let store = Store()
+        let receiver = try station.listen(into: store) { answers, request in
+            store.all.count { $0.method == "POST" } < 3 && request.method == "PATCH"
+                ? answers.problem(.storageFailed) : try answers.answer(to: request)
+        }
+        var settings = SenderSettings.inSmallParts
+        settings.partsInFlight = 4
+        let outcome = try await station.run(to: receiver.port, settings: settings)
+        #expect(outcome.status == .success, "\(outcome.failures)")
+        #expect(outcome.sent == ["large"])
+        #expect(store.all.count { $0.method == "POST" } == 3)
+    }
+
     @Test("that are wrong as a whole are hashed again and begun anew, once")
     func damaged() async throws {
         let station = try station()

@@ -40,9 +40,15 @@ extension Pipeline {
         for name in list { begin(put(try upload(String(name)))) }
     }
 
+    fileprivate mutating func takeNext() -> Upload? {
+        guard let upload = nextWaiting(hasNew: false, where: { _ in true }) else { return nil }
+        takeWaiting(upload)
+        return upload
+    }
+
     /// Sends all that waits, room or not.
     fileprivate mutating func restart() {
-        while let upload = takeWaiting() { begin(put(upload)) }
+        while let upload = takeNext() { begin(put(upload)) }
     }
 }
 
@@ -96,7 +102,7 @@ struct PipelineTests {
         expectNoConsequence(&pipeline, .orderly)
         #expect(names(pipeline.waiting) == ["b", "c", "d"])
         #expect(pipeline.unanswered.isEmpty)
-        _ = pipeline.takeWaiting().map { pipeline.begin(put($0)) }
+        _ = pipeline.takeNext().map { pipeline.begin(put($0)) }
         expectNoConsequence(&pipeline, .orderly)
         #expect(names(pipeline.waiting) == ["b", "c", "d"])
     }

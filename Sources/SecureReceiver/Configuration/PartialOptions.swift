@@ -17,7 +17,9 @@ struct PartialOptions: ParsableArguments {
     var keepPartials = TimeSpan(seconds: 7 * 86_400)
 
     @Option(
-        help: ArgumentHelp("Unfinished files kept of each Pi; a further one replaces the oldest.", valueName: "files"))
+        help: ArgumentHelp(
+            "Unfinished files kept of each Pi; a further one replaces the oldest, those of up to 4 MiB first.",
+            valueName: "files"))
     var partialsPerPi = 64
 
     func validate() throws {

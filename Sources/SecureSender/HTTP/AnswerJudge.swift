@@ -120,7 +120,7 @@ extension AnswerJudge {
             return .clockSkew(receiverTime: time)
         case .insufficientStorage:
             return .noRoom(reason: details.words, hint: details.hint)
-        case .storageFailed where exchange.request == .put:
+        case .storageFailed:
             return .notWritten(reason: details.words, hint: details.hint)
         case .draining, .tooManyRequests:
             return .later(reason: details.words, seconds: response.retryAfter)

@@ -34,16 +34,20 @@ struct Pipeline {
         hasRoom(for: bytes, within: mostBytes) && (unanswered.isEmpty || bytesAtRisk + bytes <= mostAtRisk)
     }
 
-    /// To be sent again now. `hasNew`: whether there are files that were not sent yet.
-    func nextWaiting(hasNew: Bool) -> Upload? {
+    /// To be sent again now. `hasNew`: whether there are files that were not sent yet. `hasTurn`: whether one that the receiver
+    /// could not write may be begun now.
+    func nextWaiting(hasNew: Bool, where hasTurn: (Upload) -> Bool) -> Upload? {
+        if let next = waiting.first { return next }
         // Nor are they to become more without end.
-        waiting.first ?? (hasNew && behind.count < mostBehind ? nil : behind.first)
+        guard !hasNew || behind.count >= mostBehind else { return nil }
+        // Answers to earlier parts are not to be taken for those to come.
+        return behind.first { next in hasTurn(next) && !unanswered.contains { $0.file == next.file } }
     }
 
     var nothingWaits: Bool { waiting.isEmpty && behind.isEmpty }
 
-    mutating func takeWaiting() -> Upload? {
-        waiting.popFirst() ?? behind.popFirst()
+    mutating func takeWaiting(_ next: Upload) {
+        if waiting.first == next { waiting.removeFirst() } else { behind.removeAll { $0 == next } }
     }
 
     /// The head of the request has joined what is sent.
@@ -147,8 +151,4 @@ extension Pipeline {
         waiting = lost + waiting
         return consequence
     }
-}
-
-extension [Upload] {
-    fileprivate mutating func popFirst() -> Upload? { isEmpty ? nil : removeFirst() }
 }

@@ -21,7 +21,7 @@ extension SendRun {
             decided(bytes: exchange.bodySize)
             takeNoRoom(exchange, reason: reason, hint: hint)
         case .notWritten(let reason, let hint):
-            takeUnwritten(exchange.upload, reason: reason, hint: hint)
+            takeUnwritten(exchange, reason: reason, hint: hint)
         case .damaged(let isWhole, let reason):
             decided(bytes: exchange.bodySize)
             takeDamage(exchange, isWhole: isWhole, reason: reason)
@@ -98,8 +98,14 @@ extension SendRun {
     }
 
     /// One file must not hold up the others. Where several fare like that, whatever is sent now is most likely sent in vain.
-    private func takeUnwritten(_ upload: Upload, reason: String, hint: String?) {
-        var upload = upload
+    private func takeUnwritten(_ exchange: Exchange, reason: String, hint: String?) {
+        var upload = exchange.upload
+        if exchange.request != .put {
+            // Of several parts under way the first counts; it begins anew when all of them are answered.
+            guard let file = fileInParts(of: exchange) else { return }
+            upload = file.transfer.upload
+            inParts.removeAll { $0 === file }
+        }
         upload.timesUnwritten += 1
         guard upload.timesUnwritten < settings.writesOfOneFile else {
             refused.add(upload.file.fingerprint, at: .now)

@@ -31,8 +31,8 @@ extension SendRun {
         for file in inParts where !isLarge(file) {
             if let departure = nextStep(of: file) { return departure }
         }
-        while let upload = pipeline.nextWaiting(hasNew: !queue.hasNoSmall), hasRoom(for: upload) {
-            _ = pipeline.takeWaiting()
+        while let upload = pipeline.nextWaiting(hasNew: !queue.hasNoSmall, where: hasTurn), hasRoom(for: upload) {
+            pipeline.takeWaiting(upload)
             guard room.admits(upload.file.size) else { continue }
             do throws(FileObstacle) {
                 if let departure = begin(upload, try reopen(upload.file, below: folder)) { return departure }
@@ -48,7 +48,7 @@ extension SendRun {
     }
 
     private func nextLarge() -> Departure? {
-        if inParts.filter(isLarge).count < settings.largeFilesAtOnce, let ready = queue.takeLarge(),
+        if hasLargeTurn, let ready = queue.takeLarge(),
             room.admits(ready.upload.file.size)
         {
             report(.begun(ready.upload.file.path, size: ready.upload.file.size, inParts: true))
@@ -60,6 +60,10 @@ extension SendRun {
         inParts.append(file)
         return nextStep(of: file)
     }
+
+    private func hasTurn(_ upload: Upload) -> Bool { upload.file.size <= settings.inPartsAbove || hasLargeTurn }
+
+    private var hasLargeTurn: Bool { inParts.filter(isLarge).count < settings.largeFilesAtOnce }
 
     private func isLarge(_ file: FileInParts) -> Bool { file.file.size > settings.inPartsAbove }
 

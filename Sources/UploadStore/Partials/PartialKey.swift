@@ -37,7 +37,8 @@ package struct PartialStatus: Hashable, Sendable {
 package struct PartialLimits: Sendable {
     /// Seconds without a new byte after which an upload is given up. The default is 7 days.
     package var lifetime: Int64 = 7 * 86_400
-    /// Of one Pi; a further one takes the place of the one that waited longest. The default is 64.
+    /// Of one Pi; a further one takes the place of the one that waited longest, first among those of which at most 4 MiB are
+    /// durable. The default is 64.
     package var mostOfOnePi = 64
 
     package init() {}

@@ -35,21 +35,32 @@ extension Partials {
     }
 
     /// What a sender has of a path replaces what it had: the rest of an earlier content never comes. And of all paths together
-    /// only so many are kept.
-    func makeWay(for file: AnnouncedFile) throws {
+    /// only so many are kept: first goes what costs little to send again, and of that what waited longest.
+    ///
+    /// `file` is there already, so that of several at once the last one sees them all. `isEntitled`: it may take the place of an
+    /// advanced one. Returns whether there is a place for it.
+    func makeWay(for file: AnnouncedFile, isEntitled: Bool) throws -> Bool {
         let own = PartialKey(file)
-        guard let folder = try tree.existing(own.folder) else { return }
+        guard let folder = try tree.existing(own.folder) else { return true }
         var waiting: [(key: PartialKey, note: PartialNote)] = []
         for key in try keys(of: file.pi, in: folder) where key != own {
             guard let note = try folder.partialNote(key) else { continue }
             if place(note.file) == place(file), try removeUnlessUsed(key, in: folder) { continue }
             waiting.append((key, note))
         }
-        waiting.sort { ($0.note.entry.time, $0.key.id.hex) < ($1.note.entry.time, $1.key.id.hex) }
-        var tooMany = waiting.count + 1 - limits.mostOfOnePi
-        for (key, _) in waiting where tooMany > 0 {
-            if try removeUnlessUsed(key, in: folder) { tooMany -= 1 }
+        waiting.sort {
+            ($0.note.isAdvanced ? 1 : 0, $0.note.entry.time, $0.key.id.hex)
+                < ($1.note.isAdvanced ? 1 : 0, $1.note.entry.time, $1.key.id.hex)
         }
+        // Small ones that are worked at, and so stay, are no reason to lose an advanced one.
+        var advanced = waiting.count { $0.note.isAdvanced } + (isEntitled ? 1 : 0)
+        var all = waiting.count + 1
+        for (key, note) in waiting where (note.isAdvanced ? advanced : all) > limits.mostOfOnePi {
+            guard try removeUnlessUsed(key, in: folder) else { continue }
+            all -= 1
+            if note.isAdvanced { advanced -= 1 }
+        }
+        return all <= limits.mostOfOnePi
     }
 
     /// By bytes: two spellings of one Unicode text are two files.
@@ -79,6 +90,12 @@ extension Directory {
 }
 
 extension PartialNote {
+    /// Whether so much has come that it is to be spared for others.
+    fileprivate var isAdvanced: Bool { Self.isAdvanced(entry.offset) }
+
+    /// `offset`: bytes that are durable.
+    static func isAdvanced(_ offset: Int64) -> Bool { offset > ResumableUpload.defaultThreshold }
+
     /// Whether what it says can be so. Bytes with a second name are those of a stored file, from before a crash: they are never
     /// to be written to again.
     func isTrue(of data: stat) -> Bool {

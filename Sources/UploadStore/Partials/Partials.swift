@@ -46,11 +46,13 @@ package final class Partials: Sendable {
             reservations.release(rest, for: key.pi)
             if let status { return status }
 
-            try makeWay(for: file)
             let folder = try emptied(key)
             _ = try folder.open(key.dataName, O_RDWR | O_CREAT | O_EXCL, mode: storedFileMode)
             observe(.partialMade)
-            return try note(file, offset: 0, in: folder)
+            let created = try note(file, offset: 0, in: folder)
+            // Who announces a file means to send it now.
+            _ = try makeWay(for: file, isEntitled: true)
+            return created
         }
     }
 
@@ -98,15 +100,14 @@ package final class Partials: Sendable {
         }
     }
 
-    /// Keeps what has come of a whole file whose sender was cut off, unless as much is kept already. Returns how many bytes more
-    /// that are than there were.
+    /// Keeps what has come of a whole file whose sender was cut off, unless as much is kept already, or little came and all places
+    /// are taken by what is further. Returns how many bytes more that are than there were.
     @discardableResult
     package func keep(_ upload: IncomingUpload, of file: AnnouncedFile) throws(StoreError) -> Int64 {
         try working(at: PartialKey(file), needed: 0) { key in
             let earlier = try status(of: key)
             let hash = upload.runningHash
             guard hash.offset > (earlier?.offset ?? 0) else { return 0 }
-            try makeWay(for: file)
             // What was told stays true at every step: the bytes take the place of fewer, and only then does the note say so.
             let folder = earlier == nil ? try emptied(key) : try tree.durable(key.folder)
             hashes.forget(key)
@@ -116,6 +117,10 @@ package final class Partials: Sendable {
             observe(.partialMade)
             _ = try note(file, offset: hash.offset, in: folder, isFirst: earlier == nil)
             hashes.keep(hash, of: key, try upload.file.file.status())
+            guard try makeWay(for: file, isEntitled: PartialNote.isAdvanced(hash.offset)) || earlier != nil else {
+                try remove(key, in: folder)
+                return 0
+            }
             return hash.offset - (earlier?.offset ?? 0)
         }
     }
