@@ -51,17 +51,22 @@ extension PartsTests {
     @Test("of which several are under way when the receiver cannot write them count as one try")
     func unwrittenTogether() async throws {
         let station = try station()
-        let store = Store()
-        let receiver = try station.listen(into: store) { answers, request in
-            store.all.count { $0.method == "POST" } < 3 && request.method == "PATCH"
-                ? answers.problem(.storageFailed) : try answers.answer(to: request)
+        let answers = station.answers
+        let receiver = try station.listen { connection in
+            for _ in 0..<2 {
+                try connection.send(try answers.answer(to: try connection.nextRequest()))
+                let parts = [try connection.nextRequest(), try connection.nextRequest()]
+                for part in parts {
+                    #expect(part.method == "PATCH")
+                    try connection.send(answers.problem(.storageFailed))
+                }
+            }
+            try answers.serve(connection)
         }
-        var settings = SenderSettings.inSmallParts
-        settings.partsInFlight = 4
-        let outcome = try await station.run(to: receiver.port, settings: settings)
+        let outcome = try await station.run(to: receiver.port, settings: .inSmallParts)
         #expect(outcome.status == .success, "\(outcome.failures)")
         #expect(outcome.sent == ["large"])
-        #expect(store.all.count { $0.method == "POST" } == 3)
+        #expect(receiver.connectionCount == 1)
     }
 
     @Test("that are wrong as a whole are hashed again and begun anew, once")

@@ -107,6 +107,25 @@ struct PipelineTests {
         #expect(names(pipeline.waiting) == ["b", "c", "d"])
     }
 
+    @Test("begins a file in parts that could not be written again when all its parts are answered, others before")
+    func unwrittenParts() throws {
+        let (large, other) = (try upload("large", size: 2), try upload("other", size: 1))
+        var pipeline = try Pipeline(sending: "")
+        for _ in 0..<2 { pipeline.begin(part(of: large)) }
+        _ = pipeline.takeAnswered()
+        _ = pipeline.putBehind(large)
+        #expect(pipeline.nextWaiting(hasNew: false) { _ in true } == nil)
+        _ = pipeline.putBehind(other)
+        #expect(pipeline.nextWaiting(hasNew: false) { _ in true } == other)
+        #expect(pipeline.nextWaiting(hasNew: true) { _ in true } == nil)
+        _ = pipeline.takeAnswered()
+        #expect(pipeline.nextWaiting(hasNew: false) { _ in true } == large)
+        // While others have their turn.
+        #expect(pipeline.nextWaiting(hasNew: false) { $0 != large } == other)
+        pipeline.takeWaiting(other)
+        #expect(names(pipeline.behind) == ["large"])
+    }
+
     @Test("puts the file on which a connection broke behind the others")
     func cut() throws {
         var pipeline = try Pipeline(sending: "abc")
