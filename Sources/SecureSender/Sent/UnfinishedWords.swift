@@ -23,8 +23,8 @@ extension MoveNote.Unfinished: CustomStringConvertible {
             } else {
                 "What an interrupted run was moving cannot be told"
             }
-        let hint = error.wayOut.map { "\($0); it" } ?? "it"
+        let hint = error.wayOut ?? "it is tried again at each look"
         return
-            "\(what): \(CommandOutput.oneLine("\(error)"))\n  hint: \(hint) is tried again at each look, and the rest is sent"
+            "\(what): \(CommandOutput.oneLine("\(error)"))\n  hint: \(hint)"
     }
 }
