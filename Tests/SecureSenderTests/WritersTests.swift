@@ -68,7 +68,7 @@ struct WritersTests {
         try waitUntilClosed()
         // Not waiting: with a lease in its way it would fail with EWOULDBLOCK.
         let writer = open(path, O_WRONLY | O_NONBLOCK)
-        #expect(writer >= 0)
+        #expect(writer >= 0, "\(String(cString: strerror(errno)))")
         close(writer)
         // What the kernel sends to the holder of a lease in that moment.
         var action = sigaction()
