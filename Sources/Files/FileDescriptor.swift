@@ -30,11 +30,14 @@ package final class FileDescriptor: Sendable {
         return status
     }
 
+    /// By which an error of `synchronize()` is known.
+    package static let syncOperation = "sync"
+
     /// fsync(2). After a failure the kernel may have dropped the data: it is never to be tried again on this file.
     package func synchronize() throws(SystemCallError) {
         while fsync(number) != 0 {
             // A signal came before anything was tried: no data is lost by that.
-            guard errno == EINTR else { throw SystemCallError("sync", path) }
+            guard errno == EINTR else { throw SystemCallError(Self.syncOperation, path) }
         }
     }
 

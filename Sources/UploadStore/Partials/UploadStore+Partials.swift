@@ -19,7 +19,7 @@ extension UploadStore {
     }
 
     /// Gives an upload that came in parts its name, as `commit` does for a whole one, and forgets the parts. After an error
-    /// they are kept, and it can be tried again.
+    /// they are kept, unless it was a sync that failed, and it can be tried again.
     package func commit(
         _ partial: PartialUpload, receipt: (Receipt.Result) throws -> SignedReceipt
     ) throws -> SignedReceipt {
@@ -30,8 +30,15 @@ extension UploadStore {
         do {
             signed = try commit(partial.incoming, modified: partial.file.modified, receipt: receipt)
         } catch {
-            // Or each further try would have all of it read again. Where the disk may have lost some of it, it is to be.
-            if case StoreError.failed = error {} else { partial.keepHash() }
+            if case StoreError.failed(let failure) = error {
+                // After a sync that failed nobody knows what is on the disk, whatever is read back.
+                if failure.operation == FileDescriptor.syncOperation {
+                    try? partials.remove(PartialKey(partial.file), in: folder)
+                }
+            } else {
+                // Or each further try would have all of it read again.
+                partial.keepHash()
+            }
             throw error
         }
         observe(.partialCommitted)
