@@ -104,6 +104,7 @@ struct StoppingTests {
             let request = receiver.request(path: "a")
             try await receiver.connected { client in
                 try client.send(request.bytes)
+                waitUntilOpenHere(folder("received_files/pi-01/a"))
                 Task { await receiver.stop() }
                 #expect(throws: (any Error).self) { try client.response() }
             }
@@ -112,5 +113,16 @@ struct StoppingTests {
         #expect(stored.count == 4 && stored.contains("pi-01/a"))
         let kept = try #require(stored.first { $0.hasPrefix(".receiver/partials/pi-01/") && !$0.hasSuffix(".note") })
         #expect(try folder.read("received_files/\(kept)") == Array("hello".utf8))
+    }
+
+    /// Until this process has that file open, as proc(5) shows.
+    private func waitUntilOpenHere(_ path: String) {
+        let files = FileManager.default
+        while true {
+            let descriptors = (try? files.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+            let paths = descriptors.map { try? files.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
+            if paths.contains(path) { return }
+            usleep(1000)
+        }
     }
 }
